@@ -1,0 +1,105 @@
+//! Listeners: a bound address, a protocol, and what a client may do there.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::{Name, Route};
+
+/// A bound address and the routes behind it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listener {
+    /// Its key in the file.
+    pub name: Name,
+    /// At least one; no other listener has any of them.
+    pub bind: Vec<SocketAddr>,
+    /// What is spoken there.
+    pub protocol: Protocol,
+    /// The networks whose forwarding fields (`X-Forwarded-*`, `Forwarded`) are believed. Default none.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Which fields tell the server who the client was.
+    pub forwarded: ForwardedFields,
+    /// How long a client may take.
+    pub timeouts: ListenerTimeouts,
+    /// How much a client may send.
+    pub limits: ListenerLimits,
+    /// The first one that matches decides; a request that none matches gets 404.
+    pub routes: Vec<Route>,
+}
+
+/// What is spoken on a listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.0 and HTTP/1.1.
+    Http,
+}
+
+/// Which fields tell the server who the client was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ForwardedFields {
+    /// `X-Forwarded-For`, `X-Forwarded-Proto` and `X-Forwarded-Host`. Default on.
+    pub x_forwarded: bool,
+    /// `Forwarded` (RFC 7239). Default off.
+    pub forwarded: bool,
+    /// `Via` (RFC 9110 section 7.6.3), both ways. Default off.
+    pub via: bool,
+}
+
+impl Default for ForwardedFields {
+    fn default() -> Self {
+        Self { x_forwarded: true, forwarded: false, via: false }
+    }
+}
+
+/// How long a client may take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerTimeouts {
+    /// From the first byte of a request's head to its last; 408 after that. Default 10 s.
+    pub request_head: Duration,
+    /// Between two pieces of a request's body, and between two pieces of a response that the client takes.
+    /// Default 30 s.
+    pub body_idle: Duration,
+    /// Between two requests on one connection. Default 60 s.
+    pub keep_alive: Duration,
+    /// A tunnel (WebSocket) on which nothing moves. Default 1 h.
+    pub tunnel_idle: Duration,
+}
+
+impl Default for ListenerTimeouts {
+    fn default() -> Self {
+        Self {
+            request_head: Duration::from_secs(10),
+            body_idle: Duration::from_secs(30),
+            keep_alive: Duration::from_secs(60),
+            tunnel_idle: Duration::from_secs(3600),
+        }
+    }
+}
+
+/// How much a client may send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerLimits {
+    /// Bytes of a request's head, request line included; 431 beyond. Default 16 KiB, 1 KiB to 1 MiB.
+    pub request_head_bytes: usize,
+    /// Fields in a request's head; 431 beyond. Default 100, 8 to 1000.
+    pub request_fields: usize,
+    /// Bytes of a request's target; 414 beyond. Default 8 KiB, at most `request_head_bytes`.
+    pub uri_bytes: usize,
+    /// Bytes of a request's body; 413 beyond. Default 1 TiB: bodies are streamed, never stored.
+    pub request_body_bytes: u64,
+    /// Requests on one connection before it is closed. Default 1,000,000.
+    pub requests_per_connection: u64,
+}
+
+impl Default for ListenerLimits {
+    fn default() -> Self {
+        Self {
+            request_head_bytes: 16 << 10,
+            request_fields: 100,
+            uri_bytes: 8 << 10,
+            request_body_bytes: 1 << 40,
+            requests_per_connection: 1_000_000,
+        }
+    }
+}
