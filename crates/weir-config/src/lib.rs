@@ -5,6 +5,7 @@
 //! when every mistake in the file has been looked for. After that there is no `Option` that must be
 //! `Some` and no string that must be an address. This crate does not know the proxy and binds nothing.
 
+pub mod health;
 pub mod model;
 
 pub use model::Config;
