@@ -1,1 +1,4 @@
-//! (to come)
+//! What Weir brings along to be tried and measured with: the origin server behind `weir demo` and the
+//! benchmarks. Stands apart from the proxy: nothing here imports it.
+
+pub mod origin;
