@@ -1,3 +1,4 @@
-//! (to come)
+//! The data plane (to come).
 
 pub mod access_log;
+pub mod framing;

@@ -1,0 +1,177 @@
+//! Field lines, and the few fields that decide where a message ends or whom it is for.
+//!
+//! A line is judged when it is whole, in the order of the stream. It does not keep the fields: hyper parses
+//! the head again once it is known to be good.
+
+use std::ops::Range;
+
+use super::bytes::{TCHAR, all, has_control, trim_ows};
+use super::lines::Line;
+use super::{HeadLimits, Violation, host};
+
+/// hyper refuses names of 64 KiB with an error of its own; no real name comes near this.
+const FIELD_NAME_BYTES_MAX: usize = 1024;
+
+/// hyper keeps its own marks in the two highest lengths.
+const CONTENT_LENGTH_MAX: u64 = u64::MAX - 2;
+
+/// A field line taken apart.
+pub(super) struct Field<'a> {
+    pub(super) name: &'a [u8],
+    /// Without the white space around it.
+    pub(super) value: &'a [u8],
+    /// Offset of the value in the head.
+    value_at: usize,
+}
+
+/// `field-name ":" OWS field-value OWS`, RFC 9112 section 5. `count` is the number of this line, from 1.
+#[inline]
+pub(super) fn parse<'a>(line: Line<'a>, count: usize, limits: &HeadLimits) -> Result<Field<'a>, Violation> {
+    if count > limits.fields {
+        return Err(Violation::TooManyFields);
+    }
+    let bytes = line.bytes;
+    let Some(colon) = bytes.iter().position(|&byte| !TCHAR[usize::from(byte)]) else {
+        return Err(Violation::FieldNameInvalid);
+    };
+    if bytes[colon] != b':' || colon == 0 {
+        return Err(bad_name(bytes, colon));
+    }
+    if colon > FIELD_NAME_BYTES_MAX {
+        return Err(Violation::FieldNameTooLong);
+    }
+    let raw = &bytes[colon + 1..];
+    if has_control(raw) {
+        return Err(name_the_byte(bytes, Violation::ControlByte));
+    }
+    // no control byte is left, so this takes SP and HTAB only
+    let value = raw.trim_ascii_start();
+    let value_at = line.at + bytes.len() - value.len();
+    Ok(Field { name: &bytes[..colon], value: trim_ows(value), value_at })
+}
+
+/// Prefers the byte that explains the refusal: a bare CR or a NUL is what an attack looks like.
+pub(super) fn name_the_byte(line: &[u8], otherwise: Violation) -> Violation {
+    if line.contains(&b'\r') {
+        Violation::BareCr
+    } else if line.contains(&b'\0') {
+        Violation::Nul
+    } else {
+        otherwise
+    }
+}
+
+fn bad_name(line: &[u8], at: usize) -> Violation {
+    let violation = match (at, line[at]) {
+        // obs-fold, RFC 9112 section 5.2; at the first field line it is white space after the start line
+        (0, b' ' | b'\t') => Violation::FieldFolded,
+        (_, b' ' | b'\t') => Violation::SpaceBeforeColon,
+        (_, _) => Violation::FieldNameInvalid,
+    };
+    name_the_byte(line, violation)
+}
+
+/// What the fields of a head say about its message.
+#[derive(Debug, Default)]
+pub(super) struct Framing {
+    pub(super) content_length: Option<u64>,
+    pub(super) chunked: bool,
+    /// Where the Host field's value stands in the head (only of requests).
+    pub(super) host: Option<Range<usize>>,
+}
+
+impl Framing {
+    /// Takes note of one field of a request.
+    #[inline]
+    pub(super) fn observe_request(&mut self, field: &Field<'_>, http10: bool) -> Result<(), Violation> {
+        if field.name.len() == 4 && field.name.eq_ignore_ascii_case(b"host") {
+            return self.observe_host(field);
+        }
+        self.observe_length(field, http10)
+    }
+
+    /// Takes note of one field of a response.
+    #[inline]
+    pub(super) fn observe_length(&mut self, field: &Field<'_>, http10: bool) -> Result<(), Violation> {
+        match field.name.len() {
+            14 if field.name.eq_ignore_ascii_case(b"content-length") => self.observe_content_length(field),
+            17 if field.name.eq_ignore_ascii_case(b"transfer-encoding") => {
+                self.observe_transfer_encoding(field, http10)
+            }
+            _other_length => Ok(()),
+        }
+    }
+
+    fn observe_host(&mut self, field: &Field<'_>) -> Result<(), Violation> {
+        if self.host.is_some() {
+            return Err(Violation::HostRepeated);
+        }
+        // Empty is valid and means "no authority" (RFC 9112 section 3.2): the health checks of others send it.
+        if !field.value.is_empty() && host::parse(field.value).is_none() {
+            return Err(Violation::HostInvalid);
+        }
+        self.host = Some(field.value_at..field.value_at + field.value.len());
+        Ok(())
+    }
+
+    fn observe_content_length(&mut self, field: &Field<'_>) -> Result<(), Violation> {
+        if self.chunked {
+            return Err(Violation::LengthAndTransferEncoding);
+        }
+        if self.content_length.is_some() {
+            return Err(Violation::LengthRepeated);
+        }
+        self.content_length = Some(content_length(field.value)?);
+        Ok(())
+    }
+
+    fn observe_transfer_encoding(&mut self, field: &Field<'_>, http10: bool) -> Result<(), Violation> {
+        if http10 {
+            return Err(Violation::TransferEncodingInHttp10);
+        }
+        if self.content_length.is_some() {
+            return Err(Violation::LengthAndTransferEncoding);
+        }
+        if self.chunked {
+            return Err(Violation::TransferEncodingRepeated);
+        }
+        transfer_encoding(field.value)?;
+        self.chunked = true;
+        Ok(())
+    }
+}
+
+/// `1*DIGIT`, RFC 9110 section 8.6: no sign, no list, no white space inside.
+fn content_length(value: &[u8]) -> Result<u64, Violation> {
+    if value.is_empty() {
+        return Err(Violation::LengthInvalid);
+    }
+    let parsed = value.iter().try_fold(0u64, |length, &byte| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        length.checked_mul(10)?.checked_add(digit)
+    });
+    parsed.filter(|&length| length <= CONTENT_LENGTH_MAX).ok_or(Violation::LengthInvalid)
+}
+
+/// Only `chunked`, alone, goes through. The refusals follow RFC 9112 section 6.1: what is malformed, or leaves
+/// the length unknown, is a 400; a coding we don't know before the final `chunked` is a 501.
+fn transfer_encoding(value: &[u8]) -> Result<(), Violation> {
+    let is_chunked = |coding: &[u8]| coding.eq_ignore_ascii_case(b"chunked");
+    if is_chunked(value) {
+        return Ok(());
+    }
+    let mut codings = value.split(|&byte| byte == b',').map(trim_ows);
+    let last = codings.next_back().unwrap_or_default();
+    let is_token = |coding: &[u8]| !coding.is_empty() && all(&TCHAR, coding);
+    if !is_token(last) || codings.any(|coding| !is_token(coding) || is_chunked(coding)) {
+        return Err(Violation::TransferEncodingInvalid);
+    }
+    Err(Violation::TransferCodingUnknown)
+}
+
+/// Whether a trailer may stand in a trailer section: not what frames or routes a message (RFC 9110 section
+/// 6.5.1), because a peer that merges trailers into the head would read another message than we did.
+pub(super) fn allowed_in_trailers(name: &[u8]) -> bool {
+    const FORBIDDEN: [&[u8]; 3] = [b"host", b"content-length", b"transfer-encoding"];
+    !FORBIDDEN.iter().any(|forbidden| name.eq_ignore_ascii_case(forbidden))
+}

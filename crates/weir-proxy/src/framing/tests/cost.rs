@@ -1,0 +1,51 @@
+//! What a head costs. `cargo test -p weir-proxy --profile test-release -- --ignored head_cost --nocapture`
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use super::super::{HeadLimits, RequestFraming, ResponseFraming};
+
+const REQUEST: &[u8] = b"GET /catalogue/items/1234567?sort=price&page=2 HTTP/1.1\r\n\
+    Host: www.example.com\r\n\
+    User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0\r\n\
+    Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\n\
+    Accept-Language: en-US,en;q=0.5\r\n\
+    Accept-Encoding: gzip, deflate, br\r\n\
+    Referer: https://www.example.com/catalogue\r\n\
+    Cookie: session=4b1f8a2c9d3e4f5a6b7c8d9e0f1a2b3c; theme=dark\r\n\
+    Connection: keep-alive\r\n\
+    Upgrade-Insecure-Requests: 1\r\n\
+    X-Request-Id: 01J9ZK3V7M8N5P2Q4R6S8T0W2Y\r\n\r\n";
+
+const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\nServer: nginx\r\nDate: Sun, 22 Nov 2026 19:43:00 GMT\r\n\
+    Content-Type: text/html; charset=utf-8\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\
+    Cache-Control: private, max-age=0\r\nVary: Accept-Encoding\r\n\r\n";
+
+#[test]
+#[ignore = "a measurement, for a release build"]
+fn head_cost() {
+    const ROUNDS: u32 = 2_000_000;
+    let limits = HeadLimits { head_bytes: 16 * 1024, fields: 100, uri_bytes: 8 * 1024 };
+    let mut guard = RequestFraming::new(limits, 1 << 20);
+    let start = Instant::now();
+    for _round in 0..ROUNDS {
+        let _advance = black_box(guard.advance(black_box(REQUEST)).unwrap());
+    }
+    println!("request head, 10 fields, {} bytes: {:?}", REQUEST.len(), start.elapsed() / ROUNDS);
+
+    let mut guard = ResponseFraming::new(limits);
+    let start = Instant::now();
+    for _round in 0..ROUNDS {
+        guard.expect(&http::Method::GET);
+        let _advance = black_box(guard.advance(black_box(RESPONSE)).unwrap());
+    }
+    println!("response head, 7 fields, {} bytes: {:?}", RESPONSE.len(), start.elapsed() / ROUNDS);
+
+    let start = Instant::now();
+    for _round in 0..ROUNDS {
+        let mut headers = [httparse::EMPTY_HEADER; 32];
+        let mut request = httparse::Request::new(&mut headers);
+        black_box(request.parse(black_box(REQUEST)).unwrap());
+    }
+    println!("the same request, httparse alone: {:?}", start.elapsed() / ROUNDS);
+}
