@@ -29,9 +29,10 @@ pub struct Listener {
 }
 
 /// What is spoken on a listener.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Protocol {
     /// HTTP/1.0 and HTTP/1.1.
+    #[default]
     Http,
 }
 

@@ -69,6 +69,11 @@ pub struct Server {
     pub expand: Expand,
 }
 
+impl Server {
+    /// What [`Server::max_connections`] is by default.
+    pub const MAX_CONNECTIONS_DEFAULT: u32 = 65_535;
+}
+
 /// What a host name with several addresses means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Expand {

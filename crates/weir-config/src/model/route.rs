@@ -141,6 +141,12 @@ pub struct Redirect {
     pub status: StatusCode,
 }
 
+impl Default for Redirect {
+    fn default() -> Self {
+        Self { scheme: None, host: None, port: None, path: None, status: StatusCode::PERMANENT_REDIRECT }
+    }
+}
+
 /// An answer without a server.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Respond {
@@ -150,4 +156,10 @@ pub struct Respond {
     pub body: String,
     /// Default `text/plain; charset=utf-8`.
     pub content_type: String,
+}
+
+impl Default for Respond {
+    fn default() -> Self {
+        Self { status: StatusCode::OK, body: String::new(), content_type: "text/plain; charset=utf-8".into() }
+    }
 }
