@@ -1,0 +1,126 @@
+//! The way back from what a configuration means to what a user would have typed.
+
+use crate::codec::{Entry, ServerText};
+use crate::model::{
+    Action, Balance, Check, CheckKind, Config, Listener, Name, PathMatch, Pool, Route, RouteMatch, Server,
+};
+use crate::raw::{self, BalanceWord};
+use crate::tree::{At, NodeId};
+
+fn at<T>(value: T) -> At<T> {
+    At { value, node: NodeId::NONE }
+}
+
+fn entry<V>(name: &Name, value: V) -> Entry<V> {
+    Entry { name: at(name.to_string()), value }
+}
+
+pub(super) fn file(config: &Config) -> raw::File {
+    let Config { workers, admin, log, resolver, limits, timeouts, watch_config, listeners, pools } = config;
+    raw::File {
+        version: raw::VERSION,
+        workers: *workers,
+        admin: at(admin.clone()),
+        log: log.clone(),
+        resolver: resolver.clone(),
+        limits: limits.clone(),
+        timeouts: timeouts.clone(),
+        watch_config: *watch_config,
+        listeners: listeners.iter().map(|l| entry(&l.name, listener(l, pools))).collect(),
+        pools: pools.iter().map(|p| entry(&p.name, pool(p))).collect(),
+    }
+}
+
+fn listener(listener: &Listener, pools: &[Pool]) -> raw::Listener {
+    let Listener { name: _, bind, protocol, trusted_proxies, forwarded, timeouts, limits, routes } = listener;
+    raw::Listener {
+        bind: bind.iter().copied().map(at).collect(),
+        protocol: *protocol,
+        trusted_proxies: trusted_proxies.iter().copied().map(at).collect(),
+        forwarded: *forwarded,
+        timeouts: timeouts.clone(),
+        limits: at(limits.clone()),
+        routes: routes.iter().map(|r| at(route(r, pools))).collect(),
+    }
+}
+
+fn route(route: &Route, pools: &[Pool]) -> raw::Route {
+    let RouteMatch { hosts, path, methods, headers, query, sources } = route.matches.clone();
+    let mut matches = raw::Match {
+        host: hosts,
+        method: methods,
+        header: headers,
+        query,
+        source: sources,
+        ..raw::Match::default()
+    };
+    match path {
+        Some(PathMatch::Exact(path)) => matches.path = Some(path),
+        Some(PathMatch::Prefix(path)) => matches.path_prefix = Some(path),
+        Some(PathMatch::Regex(pattern)) => matches.path_regex = Some(pattern),
+        None => {}
+    }
+    let mut raw = raw::Route { matches, ..raw::Route::default() };
+    match &route.action {
+        Action::Pool(id) => raw.pool = pools.get(id.0).map(|pool| at(pool.name.to_string())),
+        Action::Redirect(redirect) => raw.redirect = Some(redirect.clone()),
+        Action::Respond(respond) => raw.respond = Some(respond.clone()),
+    }
+    raw
+}
+
+fn pool(pool: &Pool) -> raw::Pool {
+    let Pool { name: _, balance, servers, check: _, slow_start, timeouts, limits, retries, ejection } = pool;
+    let (word, header) = match balance {
+        Balance::RoundRobin => (BalanceWord::RoundRobin, None),
+        Balance::LeastConnections => (BalanceWord::LeastConnections, None),
+        Balance::RandomTwo => (BalanceWord::RandomTwo, None),
+        Balance::SourceHash => (BalanceWord::SourceHash, None),
+        Balance::UriHash => (BalanceWord::UriHash, None),
+        Balance::HeaderHash(header) => (BalanceWord::HeaderHash, Some(at(header.clone()))),
+        Balance::First => (BalanceWord::First, None),
+    };
+    raw::Pool {
+        balance: at(word),
+        hash_header: header,
+        servers: servers.iter().map(|s| at(server(s))).collect(),
+        check: pool.check.as_ref().map(check),
+        slow_start: *slow_start,
+        timeouts: timeouts.clone(),
+        limits: limits.clone(),
+        retries: retries.clone(),
+        ejection: ejection.clone(),
+    }
+}
+
+fn server(server: &Server) -> raw::Server {
+    let Server { name, address, weight, max_connections, backup, expand } = server;
+    let written = address.to_string();
+    raw::Server {
+        name: (**name != *written).then(|| at(name.to_string())),
+        address: Some(at(ServerText { address: address.clone(), written })),
+        weight: *weight,
+        max_connections: *max_connections,
+        backup: *backup,
+        resolve: at(*expand),
+    }
+}
+
+fn check(check: &Check) -> raw::Check {
+    let Check { kind, interval, interval_changing, timeout, rise, fall, jitter_percent, port } = check;
+    let (http, tcp) = match kind {
+        CheckKind::Http(http) => (Some(http.clone()), None),
+        CheckKind::Tcp => (None, Some(())),
+    };
+    raw::Check {
+        http,
+        tcp,
+        interval: *interval,
+        interval_changing: (*interval_changing != *interval / 2).then_some(*interval_changing),
+        timeout: *timeout,
+        rise: *rise,
+        fall: *fall,
+        jitter_percent: *jitter_percent,
+        port: *port,
+    }
+}

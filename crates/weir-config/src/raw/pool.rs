@@ -1,0 +1,445 @@
+//! Pools, their servers and their checks.
+
+use std::time::Duration;
+
+use http::HeaderName;
+
+use crate::codec::{
+    AUTHORITY, Bool, Codec, Context, FIELD_NAME, Field, Form, List, METHOD, NAME, Nested, Number, Optional,
+    Percent, Placed, Problem, Rule, SERVER_ADDRESS, STATUSES, Section, ServerText, Shape, SizeOf, TARGET,
+    TEXT, TIME, TIME_OR_ZERO, Words, field, nested,
+};
+use crate::model::{self, Ejection, Expand, HttpCheck, PoolLimits, PoolTimeouts, Retries, Weight};
+use crate::tree::{At, NodeId, ScalarType};
+
+/// One pool.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Pool {
+    pub(crate) balance: At<BalanceWord>,
+    pub(crate) hash_header: Option<At<HeaderName>>,
+    pub(crate) servers: Vec<At<Server>>,
+    pub(crate) check: Option<Check>,
+    pub(crate) slow_start: Duration,
+    pub(crate) timeouts: PoolTimeouts,
+    pub(crate) limits: PoolLimits,
+    pub(crate) retries: Retries,
+    pub(crate) ejection: Ejection,
+}
+
+impl Section for Pool {
+    const WHAT: &'static str = "pool";
+    const FIELDS: &'static [&'static dyn Field<Self>] = &[
+        field!("balance", balance, Placed(BALANCE), "How a server is chosen."),
+        field!(
+            "hash_header",
+            hash_header,
+            Optional(Placed(FIELD_NAME)),
+            "The field whose value chooses the server; needed by `header_hash`, and only there."
+        ),
+        field!(required "servers", servers, List { of: Placed(ServerCodec), min: 1 }, "The servers, with unique names."),
+        field!(
+            "check",
+            check,
+            Optional(nested::<Check>()),
+            "The active check; without one, a server is healthy until traffic shows otherwise."
+        ),
+        field!(
+            "slow_start",
+            slow_start,
+            TIME_OR_ZERO,
+            "How long a server that comes up takes to get its full share."
+        ),
+        field!("timeouts", timeouts, nested::<PoolTimeouts>(), "How long a server may take."),
+        field!("limits", limits, nested::<PoolLimits>(), "How much is kept and waited for."),
+        field!("retries", retries, nested::<Retries>(), "When a request is sent again."),
+        field!(
+            "ejection",
+            ejection,
+            nested::<Ejection>(),
+            "When traffic alone takes a server out of the choice for a while."
+        ),
+    ];
+}
+
+/// The words for [`Balance`](model::Balance).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum BalanceWord {
+    #[default]
+    RoundRobin,
+    LeastConnections,
+    RandomTwo,
+    SourceHash,
+    UriHash,
+    HeaderHash,
+    First,
+}
+
+const BALANCE: Words<BalanceWord> = Words(&[
+    ("round_robin", BalanceWord::RoundRobin),
+    ("least_connections", BalanceWord::LeastConnections),
+    ("random_two", BalanceWord::RandomTwo),
+    ("source_hash", BalanceWord::SourceHash),
+    ("uri_hash", BalanceWord::UriHash),
+    ("header_hash", BalanceWord::HeaderHash),
+    ("first", BalanceWord::First),
+]);
+
+/// One server.
+#[derive(Debug, Clone)]
+pub(crate) struct Server {
+    pub(crate) address: Option<At<ServerText>>,
+    pub(crate) name: Option<At<String>>,
+    pub(crate) weight: Weight,
+    pub(crate) max_connections: u32,
+    pub(crate) backup: bool,
+    pub(crate) resolve: At<Expand>,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            address: None,
+            name: None,
+            weight: Weight::default(),
+            max_connections: model::Server::MAX_CONNECTIONS_DEFAULT,
+            backup: false,
+            resolve: At::default(),
+        }
+    }
+}
+
+impl Section for Server {
+    const WHAT: &'static str = "server";
+    const FIELDS: &'static [&'static dyn Field<Self>] = &[
+        field!(required "address", address, Optional(Placed(SERVER_ADDRESS)), "Where it listens: an IP address or a host name, and a port."),
+        field!("name", name, Optional(Placed(NAME)), "What the API, the log and the metrics call it.", default "the address as it is written"),
+        field!("weight", weight, WeightNumber, "Its share; 0 takes no new exchange."),
+        field!(
+            "max_connections",
+            max_connections,
+            Number { range: 1..=1_000_000 },
+            "Exchanges in flight at once; the next ones wait in the pool's queue."
+        ),
+        field!("backup", backup, Bool, "Used only while no other server of the pool can be."),
+        field!(
+            "resolve",
+            resolve,
+            Placed(EXPAND),
+            "What a host name with several addresses means: one server at the `first`, or one at each."
+        ),
+    ];
+}
+
+const EXPAND: Words<Expand> = Words(&[("first", Expand::First), ("all", Expand::All)]);
+
+/// A number that is a [`Weight`].
+struct WeightNumber;
+
+const WEIGHT: Number<u16> = Number { range: 0..=Weight::MAX };
+
+impl Codec for WeightNumber {
+    type Value = Weight;
+
+    fn decode(&self, node: NodeId, cx: &mut Context<'_>) -> Option<Weight> {
+        WEIGHT.decode(node, cx).and_then(Weight::new)
+    }
+
+    fn encode(&self, value: &Weight) -> Form {
+        WEIGHT.encode(&value.get())
+    }
+
+    fn shape(&self) -> Shape {
+        WEIGHT.shape()
+    }
+}
+
+/// A server in its short form, the address alone, or in full.
+struct ServerCodec;
+
+const SERVER: Nested<Server> = nested();
+
+impl Codec for ServerCodec {
+    type Value = Server;
+
+    fn decode(&self, node: NodeId, cx: &mut Context<'_>) -> Option<Server> {
+        if cx.map(node).is_some() {
+            return SERVER.decode(node, cx);
+        }
+        if cx.scalar(node).is_none_or(|scalar| scalar.kind == ScalarType::Null) {
+            return cx.wrong_type(node, "an address, or a mapping with an `address`");
+        }
+        let value = SERVER_ADDRESS.decode(node, cx)?;
+        Some(Server { address: Some(At { value, node }), ..Server::default() })
+    }
+
+    fn encode(&self, value: &Server) -> Form {
+        match SERVER.encode(value) {
+            Form::Map(entries) if entries.len() == 1 => {
+                value.address.as_ref().map_or(Form::Absent, |address| SERVER_ADDRESS.encode(&address.value))
+            }
+            full @ (Form::Map(_)
+            | Form::Absent
+            | Form::Bool(_)
+            | Form::Number(_)
+            | Form::Text(_)
+            | Form::List(_)) => full,
+        }
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::Either(vec![SERVER_ADDRESS.shape(), SERVER.shape()])
+    }
+}
+
+/// The active check.
+#[derive(Debug, Clone)]
+pub(crate) struct Check {
+    pub(crate) http: Option<HttpCheck>,
+    pub(crate) tcp: Option<()>,
+    pub(crate) interval: Duration,
+    pub(crate) interval_changing: Option<Duration>,
+    pub(crate) timeout: Duration,
+    pub(crate) rise: u16,
+    pub(crate) fall: u16,
+    pub(crate) jitter_percent: u8,
+    pub(crate) port: Option<u16>,
+}
+
+impl Default for Check {
+    fn default() -> Self {
+        let check = model::Check::with_defaults(model::CheckKind::Tcp);
+        let model::Check {
+            kind: _,
+            interval,
+            interval_changing: _,
+            timeout,
+            rise,
+            fall,
+            jitter_percent,
+            port,
+        } = check;
+        Self {
+            http: None,
+            tcp: None,
+            interval,
+            interval_changing: None,
+            timeout,
+            rise,
+            fall,
+            jitter_percent,
+            port,
+        }
+    }
+}
+
+impl Section for Check {
+    const WHAT: &'static str = "check";
+    const FIELDS: &'static [&'static dyn Field<Self>] = &[
+        field!(
+            "http",
+            http,
+            Optional(HttpCheckCodec),
+            "Send a request and judge the answer. The short form is the path alone."
+        ),
+        field!("tcp", tcp, Optional(TcpCheckCodec), "Connect and close again: `true`."),
+        field!("interval", interval, TIME, "Between two probes of one server, from start to start."),
+        field!(
+            "interval_changing",
+            interval_changing,
+            Optional(TIME),
+            "The same while a server is between up and down.",
+            default "half of `interval`"
+        ),
+        field!("timeout", timeout, TIME, "How long one probe may take, all told."),
+        field!("rise", rise, Number { range: 1..=1000 }, "Good probes in a row that bring a server up."),
+        field!("fall", fall, Number { range: 1..=1000 }, "Bad probes in a row that take it down."),
+        field!(
+            "jitter",
+            jitter_percent,
+            Percent { max: 50 },
+            "By how much of itself an interval varies, so that probes don't march in step."
+        ),
+        field!(
+            "port",
+            port,
+            Optional(Number { range: 1..=u16::MAX }),
+            "Probe this port instead of the server's own.",
+            default "the server's port"
+        ),
+    ];
+    const RULES: &'static [Rule] = &[Rule::OneOf(&["http", "tcp"])];
+}
+
+/// An HTTP probe: its path, or a mapping.
+struct HttpCheckCodec;
+
+const HTTP_CHECK: Nested<HttpCheck> = nested();
+
+impl Codec for HttpCheckCodec {
+    type Value = HttpCheck;
+
+    fn decode(&self, node: NodeId, cx: &mut Context<'_>) -> Option<HttpCheck> {
+        match cx.scalar(node) {
+            Some(scalar) if scalar.kind == ScalarType::Text => {
+                Some(HttpCheck { path: TARGET.decode(node, cx)?, ..HttpCheck::default() })
+            }
+            Some(_) | None if cx.map(node).is_some() => HTTP_CHECK.decode(node, cx),
+            Some(_) | None => cx.wrong_type(node, "a path, or a mapping such as `{ path: /healthz }`"),
+        }
+    }
+
+    fn encode(&self, value: &HttpCheck) -> Form {
+        HTTP_CHECK.encode(value)
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::Either(vec![TARGET.shape(), HTTP_CHECK.shape()])
+    }
+}
+
+impl Section for HttpCheck {
+    const WHAT: &'static str = "http check";
+    const FIELDS: &'static [&'static dyn Field<Self>] = &[
+        field!("method", method, METHOD, "The request's method."),
+        field!("path", path, TARGET, "The request's target, with a query if need be."),
+        field!("host", host, Optional(AUTHORITY), "The request's `Host` field.", default "the server's address"),
+        field!("expect", expect, STATUSES, "The statuses of a healthy server."),
+        field!(
+            "body_contains",
+            body_contains,
+            Optional(TEXT),
+            "Text that the first 64 KiB of the body must contain."
+        ),
+    ];
+}
+
+/// A TCP probe has nothing to set: `true`, or an empty mapping.
+struct TcpCheckCodec;
+
+#[derive(Default)]
+struct Nothing;
+
+impl Section for Nothing {
+    const WHAT: &'static str = "tcp check";
+    const FIELDS: &'static [&'static dyn Field<Self>] = &[];
+}
+
+const NOTHING: Nested<Nothing> = nested();
+
+impl Codec for TcpCheckCodec {
+    type Value = ();
+
+    fn decode(&self, node: NodeId, cx: &mut Context<'_>) -> Option<()> {
+        match cx.scalar(node) {
+            Some(scalar) if scalar.kind == ScalarType::Bool(true) => Some(()),
+            Some(scalar) if scalar.kind == ScalarType::Bool(false) => {
+                let problem = Problem::new("a check that does nothing");
+                cx.problem(node, problem.hint("leave `check` out to have none"));
+                None
+            }
+            Some(_) | None if cx.map(node).is_some() => NOTHING.decode(node, cx).map(|Nothing| ()),
+            Some(_) | None => cx.wrong_type(node, "`true`"),
+        }
+    }
+
+    fn encode(&self, (): &()) -> Form {
+        Form::Bool(true)
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::Either(vec![Shape::Bool, NOTHING.shape()])
+    }
+}
+
+impl Section for PoolTimeouts {
+    const WHAT: &'static str = "pool's timeouts section";
+    const FIELDS: &'static [&'static dyn Field<Self>] = &[
+        field!("connect", connect, TIME, "To accept a connection."),
+        field!(
+            "response",
+            response,
+            TIME,
+            "From the end of the request to the head of the answer; 504 after that."
+        ),
+        field!(
+            "body_idle",
+            body_idle,
+            TIME,
+            "Between two pieces of the answer's body, and between two pieces of a request's body that the server takes."
+        ),
+        field!("queue", queue, TIME, "How long a request waits for a server with room; 503 after that."),
+        field!(
+            "keep_alive",
+            keep_alive,
+            TIME,
+            "How long an idle connection to a server is kept for the next exchange."
+        ),
+    ];
+}
+
+impl Section for PoolLimits {
+    const WHAT: &'static str = "pool's limits section";
+    const FIELDS: &'static [&'static dyn Field<Self>] = &[
+        field!(
+            "queue",
+            queue,
+            Number { range: 0..=1_000_000 },
+            "Requests that wait for a server with room; the next ones get 503 at once."
+        ),
+        field!(
+            "idle_connections",
+            idle_connections,
+            Number { range: 0..=65_535 },
+            "Idle connections kept to one server, all workers together."
+        ),
+        field!(
+            "response_head",
+            response_head_bytes,
+            SizeOf { range: 1 << 10..=1 << 20 },
+            "Bytes of a response's head; 502 beyond."
+        ),
+        field!(
+            "response_fields",
+            response_fields,
+            Number { range: 8..=1000 },
+            "Fields in a response's head; 502 beyond."
+        ),
+    ];
+}
+
+impl Section for Retries {
+    const WHAT: &'static str = "retries section";
+    const FIELDS: &'static [&'static dyn Field<Self>] = &[
+        field!(
+            "attempts",
+            attempts,
+            Number { range: 0..=10 },
+            "The most times that one request is sent again."
+        ),
+        field!(
+            "budget",
+            budget_percent,
+            Percent { max: 100 },
+            "Retries may be at most this share of the pool's requests; a few are always allowed."
+        ),
+    ];
+}
+
+impl Section for Ejection {
+    const WHAT: &'static str = "ejection section";
+    const FIELDS: &'static [&'static dyn Field<Self>] = &[
+        field!(
+            "failures",
+            failures,
+            Number { range: 0..=1_000_000 },
+            "Failed exchanges in a row (no connection, no answer, a broken answer) that eject a server; 0 turns it off."
+        ),
+        field!("duration", duration, TIME, "For how long."),
+        field!(
+            "max",
+            max_percent,
+            Percent { max: 100 },
+            "The most of the pool's servers that may be ejected at once."
+        ),
+    ];
+}

@@ -1,0 +1,101 @@
+//! What was typed becomes what it means: the one place where a [`Config`] is made of a file.
+//!
+//! The decoder has read every value by itself; here they are judged together. Names are looked up in hash
+//! maps, so a file of any size takes time in proportion. A part that cannot be built is left out after its
+//! mistakes are reported, and the whole is returned only when there were none.
+
+mod listener;
+mod pool;
+
+use std::collections::HashMap;
+
+use crate::codec::{Codec as _, Context, Entry, Problem};
+use crate::model::{Admin, Config, PoolId};
+use crate::raw;
+use crate::suggest::nearest;
+use crate::tree::{At, NodeId};
+
+/// Judges the file below `root`. `None` when there are errors, all of which have been reported.
+pub(crate) fn validate(root: NodeId, cx: &mut Context<'_>) -> Option<Config> {
+    let file = raw::FILE.decode(root, cx)?;
+    admin(&file.admin, cx);
+    let mut names = PoolNames::new(&file.pools);
+    let listeners = listener::listeners(&file.listeners, &file.admin, &mut names, cx);
+    let pools: Vec<_> = file.pools.iter().filter_map(|entry| pool::pool(entry, cx)).collect();
+    if cx.findings.has_errors() {
+        return None;
+    }
+    // With errors about, what looks unused may only be mistyped.
+    names.report_unused(cx);
+    if file.listeners.is_empty() {
+        let problem =
+            Problem::new("there is no listener: nothing is served").hint("add one below `listeners`");
+        cx.warning(cx.child_or_self(root, "listeners"), problem);
+    }
+    Some(Config {
+        workers: file.workers,
+        admin: file.admin.value,
+        log: file.log,
+        resolver: file.resolver,
+        limits: file.limits,
+        timeouts: file.timeouts,
+        watch_config: file.watch_config,
+        listeners,
+        pools,
+    })
+}
+
+fn admin(admin: &At<Admin>, cx: &mut Context<'_>) {
+    let Admin { bind, token_file } = &admin.value;
+    if !bind.ip().to_canonical().is_loopback() && token_file.is_none() {
+        let problem =
+            Problem::new(format!("the admin API is open to others at `{bind}` and asks for no token"));
+        let at = cx.child_or_self(admin.node, "bind");
+        cx.problem(at, problem.hint("add `token_file`, or bind it to 127.0.0.1"));
+    }
+}
+
+/// The pools of the file by name, and which of them something uses.
+struct PoolNames<'f> {
+    pools: &'f [Entry<raw::Pool>],
+    ids: HashMap<&'f str, PoolId>,
+    used: Vec<bool>,
+}
+
+impl<'f> PoolNames<'f> {
+    fn new(pools: &'f [Entry<raw::Pool>]) -> Self {
+        let id = |(index, pool): (usize, &'f Entry<raw::Pool>)| (pool.name.value.as_str(), PoolId(index));
+        let ids = pools.iter().enumerate().map(id).collect();
+        Self { pools, ids, used: vec![false; pools.len()] }
+    }
+
+    /// The pool that `name` names, which is used from now on; `None` when there is none, which is reported.
+    fn get(&mut self, name: &At<String>, cx: &mut Context<'_>) -> Option<PoolId> {
+        if let Some(&id) = self.ids.get(name.value.as_str()) {
+            self.used[id.0] = true;
+            return Some(id);
+        }
+        let problem = Problem::new(format!("no pool named `{}`", name.value));
+        let known = || self.pools.iter().map(|pool| pool.name.value.as_str());
+        let problem = match known().next() {
+            _ if cx.findings.is_crowded() => problem,
+            None => problem.hint("there are no pools: add one below `pools`"),
+            Some(first) => match nearest(&name.value, known()) {
+                Some(meant) => problem.hint(format!("did you mean `{meant}`?")),
+                None if self.pools.len() == 1 => problem.hint(format!("the only pool is `{first}`")),
+                None => problem,
+            },
+        };
+        cx.problem(name.node, problem);
+        None
+    }
+
+    fn report_unused(&self, cx: &mut Context<'_>) {
+        for (pool, used) in self.pools.iter().zip(&self.used) {
+            if !used {
+                let problem = Problem::new(format!("no route uses pool `{}`", pool.name.value));
+                cx.warning(pool.name.node, problem.hint("its servers are checked and get no request"));
+            }
+        }
+    }
+}
