@@ -1,6 +1,27 @@
-//! The data plane (to come).
+//! The data plane: workers that carry traffic, and the one control loop that writes what they read.
+//!
+//! Each worker is one pinned thread with its own runtime, sockets, upstream connections and counters; they
+//! share nothing on the way of a request but the published [`Snapshot`] and each server's count of exchanges
+//! in flight. [`Proxy`] starts it all and takes commands. This crate parses no YAML and speaks to no
+//! operator.
 
 pub mod access_log;
 pub mod balancer;
+mod control;
+mod exchange;
 pub mod framing;
+mod guarded;
+mod proxy;
+mod retry;
 pub mod route;
+mod session;
+mod shared;
+pub mod snapshot;
+pub mod stats;
+mod upstream;
+mod worker;
+
+pub use control::{Applied, ApplyError, Drained, ServerChange, UnknownServer};
+pub use proxy::{Proxy, StartError};
+pub use shared::Phase;
+pub use snapshot::Snapshot;

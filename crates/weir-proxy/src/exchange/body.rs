@@ -1,0 +1,196 @@
+//! A request's body on its way from the client to a server.
+//!
+//! hyper takes the body with the request. So that an exchange can go to another server while no byte of the
+//! body has been sent, the client's stream stays in a [`Source`] that both can reach.
+
+use std::cell::{Cell, RefCell};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+
+use super::failure::Failure;
+use crate::session::Session;
+use crate::session::watchdog::Wait;
+
+/// How long the server's 100 (Continue) is waited for before the body is sent without it (RFC 9110 section
+/// 10.1.1 wants a bound and names none; curl's is the same).
+const CONTINUE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A request's body as hyper sends it.
+pub(crate) struct RequestBody(Option<Rc<Source>>);
+
+/// The client's end of a request's body.
+pub(crate) struct Source {
+    incoming: RefCell<Incoming>,
+    session: Rc<Session>,
+    idle: Duration,
+    started: Cell<bool>,
+    ended: Cell<bool>,
+    bytes: Cell<u64>,
+    failure: RefCell<Option<Failure>>,
+    /// With `Expect: 100-continue`: set once the server asked for the body.
+    continued: Option<Arc<AtomicBool>>,
+}
+
+/// What can be known about a body after hyper has taken it.
+#[derive(Clone)]
+pub(crate) struct Progress(Option<Rc<Source>>);
+
+impl RequestBody {
+    /// The body that `incoming` brings, `idle` being the longest pause between two pieces of it.
+    pub(crate) fn new(
+        incoming: Incoming,
+        session: &Rc<Session>,
+        idle: Duration,
+        expects_continue: bool,
+    ) -> Self {
+        if incoming.is_end_stream() {
+            return Self(None);
+        }
+        Self(Some(Rc::new(Source {
+            incoming: RefCell::new(incoming),
+            session: Rc::clone(session),
+            idle,
+            started: Cell::new(false),
+            ended: Cell::new(false),
+            bytes: Cell::new(0),
+            failure: RefCell::new(None),
+            continued: expects_continue.then(Arc::default),
+        })))
+    }
+
+    pub(crate) fn progress(&self) -> Progress {
+        Progress(self.0.clone())
+    }
+
+    /// The same body for another attempt; only while [`Progress::is_untouched`].
+    pub(crate) fn again(&self) -> Self {
+        Self(self.0.clone())
+    }
+
+    /// What to set when the server says 100 (Continue); `None` when nobody waits for that.
+    pub(crate) fn continued(&self) -> Option<Arc<AtomicBool>> {
+        self.0.as_ref().and_then(|source| source.continued.clone())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+impl Progress {
+    /// Whether no byte of it has been taken from the client yet.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.0.as_ref().is_none_or(|source| !source.started.get())
+    }
+
+    /// Whether all of it has been handed on.
+    pub(crate) fn ended(&self) -> bool {
+        self.0.as_ref().is_none_or(|source| source.ended.get())
+    }
+
+    /// Whether the client failed to send it.
+    pub(crate) fn failed(&self) -> bool {
+        self.0.as_ref().is_some_and(|source| source.failure.borrow().is_some())
+    }
+
+    /// Why the client failed to send it.
+    pub(crate) fn take_failure(&self) -> Option<Failure> {
+        self.0.as_ref().and_then(|source| source.failure.borrow_mut().take())
+    }
+
+    /// How many bytes of it have been handed on.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.0.as_ref().map_or(0, |source| source.bytes.get())
+    }
+}
+
+impl Source {
+    /// Holds the body back until the server has asked for it, or has kept silent for long enough.
+    fn poll_continued(&self, cx: &Context<'_>) -> Poll<()> {
+        let Some(continued) = &self.continued else { return Poll::Ready(()) };
+        if self.started.get() || continued.load(Ordering::Relaxed) {
+            self.session.watchdog.end(Wait::Continue);
+            return Poll::Ready(());
+        }
+        self.session.watchdog.begin(Wait::Continue, CONTINUE_TIMEOUT);
+        if !self.session.watchdog.poll_expired(Wait::Continue, cx) {
+            return Poll::Pending;
+        }
+        self.session.watchdog.end(Wait::Continue);
+        continued.store(true, Ordering::Relaxed);
+        Poll::Ready(())
+    }
+}
+
+/// The client did not send its body; [`Progress::take_failure`] says why.
+#[derive(Debug, thiserror::Error)]
+#[error("the client did not send its request's body")]
+pub(crate) struct ClientFailed;
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = ClientFailed;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, ClientFailed>>> {
+        let Some(source) = &self.0 else { return Poll::Ready(None) };
+        if source.poll_continued(cx).is_pending() {
+            return Poll::Pending;
+        }
+        source.started.set(true);
+        let watchdog = &source.session.watchdog;
+        match Pin::new(&mut *source.incoming.borrow_mut()).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => {
+                watchdog.end(Wait::ClientSends);
+                if let Some(data) = frame.data_ref() {
+                    source.bytes.set(source.bytes.get() + data.len() as u64);
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(None) => {
+                watchdog.end(Wait::ClientSends);
+                source.ended.set(true);
+                Poll::Ready(None)
+            }
+            Poll::Ready(Some(Err(_))) => {
+                watchdog.end(Wait::ClientSends);
+                let failure =
+                    source.session.refusal().map_or(Failure::DownstreamGone, Failure::DownstreamMalformed);
+                source.failure.replace(Some(failure));
+                Poll::Ready(Some(Err(ClientFailed)))
+            }
+            Poll::Pending => {
+                watchdog.begin(Wait::ClientSends, source.idle);
+                if watchdog.poll_expired(Wait::ClientSends, cx) {
+                    watchdog.end(Wait::ClientSends);
+                    source.failure.replace(Some(Failure::DownstreamBodyTimeout));
+                    return Poll::Ready(Some(Err(ClientFailed)));
+                }
+                Poll::Pending
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        let Some(source) = &self.0 else { return true };
+        let end = source.incoming.borrow().is_end_stream();
+        if end {
+            source.ended.set(true); // hyper asks this after each piece, and then not for another
+        }
+        end
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.as_ref().map_or(SizeHint::with_exact(0), |source| source.incoming.borrow().size_hint())
+    }
+}

@@ -1,0 +1,190 @@
+//! Everything that can go wrong with an exchange, named for whose doing it is, and the one table that says
+//! what the client is told and what the access log says.
+
+use std::fmt;
+
+use http::StatusCode;
+
+use crate::framing::Violation;
+
+/// Why an exchange did not go as it should.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The client's request is not sound HTTP/1, or is over a limit.
+    #[error("the request was refused: {0}")]
+    DownstreamMalformed(Violation),
+    /// The method is for a kind of proxy that Weir is not.
+    #[error("the method CONNECT is not served here")]
+    DownstreamMethod,
+    /// The request's target can't be made sense of.
+    #[error("the request's target is not a valid path")]
+    DownstreamTarget,
+    /// The client took too long to send its request's head.
+    #[error("the client did not send the head of its request in time (timeouts.request_head)")]
+    DownstreamHeadTimeout,
+    /// The client took too long to send the next piece of its request's body.
+    #[error("the client stopped sending its request's body (timeouts.body_idle)")]
+    DownstreamBodyTimeout,
+    /// The client closed or reset the connection before the exchange was over.
+    #[error("the client went away")]
+    DownstreamGone,
+
+    /// The server did not accept a connection.
+    #[error("no connection to the server: {0}")]
+    UpstreamConnect(std::io::Error),
+    /// The server did not accept a connection in time.
+    #[error("no connection to the server in time (timeouts.connect)")]
+    UpstreamConnectTimeout,
+    /// The server closed the connection without an answer.
+    #[error("the server closed the connection without an answer")]
+    UpstreamNoAnswer,
+    /// The server's answer broke off within its head.
+    #[error("the server closed the connection within the head of its answer")]
+    UpstreamTruncated,
+    /// The server's answer is not sound HTTP/1.
+    #[error("the server's answer was refused: {0}")]
+    UpstreamMalformed(Violation),
+    /// The server's answer did not begin in time.
+    #[error("the server did not begin its answer in time (timeouts.response)")]
+    UpstreamTimeout,
+    /// The server stopped taking the request.
+    #[error("the server stopped taking the request's body (timeouts.body_idle)")]
+    UpstreamStuck,
+    /// The server's answer broke off within its body.
+    #[error("the server's answer broke off within its body")]
+    UpstreamBodyBroken,
+    /// The server's answer stopped within its body.
+    #[error("the server stopped sending its answer's body (timeouts.body_idle)")]
+    UpstreamBodyTimeout,
+
+    /// Nothing moved in a tunnel for too long.
+    #[error("nothing moved in the tunnel (timeouts.tunnel_idle)")]
+    TunnelIdle,
+
+    /// No route of the listener matches.
+    #[error("no route matches")]
+    LocalNoRoute,
+    /// No server of the pool can be used.
+    #[error("no server of the pool is up and ready")]
+    LocalNoServer,
+    /// Every server is at its limit, and so is the queue.
+    #[error("every server is at its limit and the queue is full (limits.queue)")]
+    LocalQueueFull,
+    /// No server had room in time.
+    #[error("no server had room in time (timeouts.queue)")]
+    LocalQueueTimeout,
+}
+
+/// Two letters of the access log: who ended the exchange, and in which phase. The letters are HAProxy's:
+/// `C` the client, `S` the server, `P` the proxy, in lower case when it was a timeout; then `R` the request,
+/// `Q` the queue, `C` the connection, `H` the response's head, `D` its body. `--`: all went well.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct EndCode(pub(crate) [u8; 2]);
+
+impl EndCode {
+    /// All went well.
+    pub(crate) const OK: Self = Self(*b"--");
+}
+
+impl fmt::Debug for EndCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.0[0] as char, self.0[1] as char)
+    }
+}
+
+impl Failure {
+    /// The table: what the client is told, and the end code.
+    fn row(&self) -> (StatusCode, EndCode) {
+        let (status, code) = match self {
+            Self::DownstreamMalformed(violation) => (violation.status(), b"CR"),
+            Self::DownstreamMethod => (StatusCode::METHOD_NOT_ALLOWED, b"PR"),
+            Self::DownstreamTarget => (StatusCode::BAD_REQUEST, b"CR"),
+            Self::DownstreamHeadTimeout => (StatusCode::REQUEST_TIMEOUT, b"cR"),
+            Self::DownstreamBodyTimeout => (StatusCode::REQUEST_TIMEOUT, b"cD"),
+            Self::DownstreamGone => (CLIENT_CLOSED_REQUEST, b"CD"),
+            Self::UpstreamConnect(_) => (StatusCode::BAD_GATEWAY, b"SC"),
+            Self::UpstreamConnectTimeout => (StatusCode::GATEWAY_TIMEOUT, b"sC"),
+            Self::UpstreamNoAnswer | Self::UpstreamTruncated | Self::UpstreamMalformed(_) => {
+                (StatusCode::BAD_GATEWAY, b"SH")
+            }
+            Self::UpstreamTimeout => (StatusCode::GATEWAY_TIMEOUT, b"sH"),
+            Self::UpstreamStuck => (StatusCode::GATEWAY_TIMEOUT, b"sR"),
+            Self::UpstreamBodyBroken => (StatusCode::BAD_GATEWAY, b"SD"),
+            Self::UpstreamBodyTimeout => (StatusCode::GATEWAY_TIMEOUT, b"sD"),
+            Self::TunnelIdle => (StatusCode::GATEWAY_TIMEOUT, b"cD"),
+            Self::LocalNoRoute => (StatusCode::NOT_FOUND, b"PR"),
+            Self::LocalNoServer => (StatusCode::SERVICE_UNAVAILABLE, b"SC"),
+            Self::LocalQueueFull => (StatusCode::SERVICE_UNAVAILABLE, b"PQ"),
+            Self::LocalQueueTimeout => (StatusCode::SERVICE_UNAVAILABLE, b"pQ"),
+        };
+        (status, EndCode(*code))
+    }
+
+    /// The status of the answer.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.row().0
+    }
+
+    /// The end code of the access log.
+    pub(crate) fn end_code(&self) -> EndCode {
+        self.row().1
+    }
+
+    /// Whether the server is to blame, for its row of failures.
+    pub(crate) fn is_servers_fault(&self) -> bool {
+        match self {
+            Self::UpstreamConnect(_)
+            | Self::UpstreamConnectTimeout
+            | Self::UpstreamNoAnswer
+            | Self::UpstreamTruncated
+            | Self::UpstreamMalformed(_)
+            | Self::UpstreamTimeout
+            | Self::UpstreamStuck
+            | Self::UpstreamBodyBroken
+            | Self::UpstreamBodyTimeout => true,
+            Self::DownstreamMalformed(_)
+            | Self::DownstreamMethod
+            | Self::DownstreamTarget
+            | Self::DownstreamHeadTimeout
+            | Self::DownstreamBodyTimeout
+            | Self::DownstreamGone
+            | Self::TunnelIdle
+            | Self::LocalNoRoute
+            | Self::LocalNoServer
+            | Self::LocalQueueFull
+            | Self::LocalQueueTimeout => false,
+        }
+    }
+
+    /// Whether the client's connection can't be used after the answer.
+    pub(crate) fn ends_session(&self) -> bool {
+        match self {
+            Self::DownstreamMalformed(_)
+            | Self::DownstreamHeadTimeout
+            | Self::DownstreamBodyTimeout
+            | Self::DownstreamGone => true,
+            Self::DownstreamMethod
+            | Self::DownstreamTarget
+            | Self::UpstreamConnect(_)
+            | Self::UpstreamConnectTimeout
+            | Self::UpstreamNoAnswer
+            | Self::UpstreamTruncated
+            | Self::UpstreamMalformed(_)
+            | Self::UpstreamTimeout
+            | Self::UpstreamStuck
+            | Self::UpstreamBodyBroken
+            | Self::UpstreamBodyTimeout
+            | Self::TunnelIdle
+            | Self::LocalNoRoute
+            | Self::LocalNoServer
+            | Self::LocalQueueFull
+            | Self::LocalQueueTimeout => false,
+        }
+    }
+}
+
+/// What the access log says where no answer could be given: nginx's "client closed request".
+pub(crate) const CLIENT_CLOSED_REQUEST: StatusCode = match StatusCode::from_u16(499) {
+    Ok(status) => status,
+    Err(_) => panic!("499 is a status code"),
+};

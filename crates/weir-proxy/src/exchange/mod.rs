@@ -1,0 +1,385 @@
+//! An exchange: one request and its response.
+//!
+//! [`handle`] is the way of a request, top to bottom: look at the target, find the route, choose a server,
+//! take or open a connection, send the head as [`forward`] rewrites it, relay the bodies. What goes wrong on
+//! the way is a [`Failure`]; [`retry`](crate::retry) decides whether another server is asked.
+//! When the [`Exchange`] is dropped, whatever became of it, its one access record is written.
+
+pub(crate) mod body;
+pub(crate) mod failure;
+mod forward;
+mod record;
+mod relay;
+pub(crate) mod respond;
+mod target;
+
+pub(crate) use record::{Exchange, log_refused};
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode, header, request};
+use hyper::body::Incoming;
+use weir_config::model::Action;
+
+use self::body::{Progress, RequestBody};
+use self::failure::Failure;
+use self::forward::Client;
+use self::relay::{Relayed, ResponseBody};
+use self::target::Target;
+use crate::balancer::PickKey;
+use crate::control::Event;
+use crate::framing::HeadLimits;
+use crate::retry::{self, Attempt, Decision, Reason};
+use crate::route::RequestView;
+use crate::session::Session;
+use crate::session::tunnel::Tunnel;
+use crate::session::watchdog::Wait;
+use crate::upstream::connection::{Connection, SendError, SendWaits};
+use crate::worker::local::{Lease, LocalPool};
+
+/// Serves one request of `session`.
+pub(crate) async fn handle(
+    session: Rc<Session>,
+    request: Request<Incoming>,
+) -> Result<Response<ResponseBody>, Infallible> {
+    session.exchange_begins();
+    let mut exchange = Exchange::begin(&session, &request);
+    let response = match serve(&mut exchange, request).await {
+        Ok(Served::Local(answer)) => local(exchange, answer),
+        Ok(Served::Relayed(head, relayed)) => {
+            Response::from_parts(head, ResponseBody::relayed(*relayed, exchange))
+        }
+        Ok(Served::Tunnel(head, connection, lease)) => {
+            match open_tunnel(exchange, *connection, lease).await {
+                Ok(()) => Response::from_parts(head, ResponseBody::tunnel()),
+                Err((mut exchange, failure)) => {
+                    let answer = respond::failure(&failure);
+                    exchange.failed(failure);
+                    local(exchange, answer)
+                }
+            }
+        }
+        Err(failure) => {
+            let answer = respond::failure(&failure);
+            exchange.failed(failure);
+            local(exchange, answer)
+        }
+    };
+    Ok(response)
+}
+
+/// What became of a request.
+enum Served {
+    /// Weir answers by itself.
+    Local(respond::Answer),
+    /// A server answers.
+    Relayed(http::response::Parts, Box<Relayed>),
+    /// A server switches protocols.
+    Tunnel(http::response::Parts, Box<Connection>, Lease),
+}
+
+fn local(mut exchange: Exchange, answer: respond::Answer) -> Response<ResponseBody> {
+    let (mut head, body) = answer.into_parts();
+    exchange.answered(head.status);
+    if exchange.session().is_last_exchange() {
+        head.headers.insert(header::CONNECTION, http::HeaderValue::from_static("close"));
+    }
+    let body = if exchange.is_head() { Bytes::new() } else { body };
+    Response::from_parts(head, ResponseBody::local(body, exchange))
+}
+
+async fn serve(exchange: &mut Exchange, request: Request<Incoming>) -> Result<Served, Failure> {
+    let (mut head, incoming) = request.into_parts();
+    if head.method == Method::CONNECT {
+        return Err(Failure::DownstreamMethod);
+    }
+    let listener = exchange.listener();
+    let config = &listener.listener.config;
+    let target = Target::of(&head)?;
+    let client = Client::of(config, exchange.session().peer, &head.headers);
+    exchange.client_is(client.address);
+    let view = RequestView {
+        host: target.host(),
+        path: target.path(),
+        query: target.query(),
+        method: &head.method,
+        headers: &head.headers,
+        source: client.address,
+    };
+    let (_, action) = listener.listener.routes.find(&view).ok_or(Failure::LocalNoRoute)?;
+    match action {
+        Action::Respond(respond) => Ok(Served::Local(respond::fixed(respond))),
+        Action::Redirect(redirect) => {
+            let answer = respond::redirect(redirect, "http", target.authority(), target.path_and_query());
+            Ok(Served::Local(answer))
+        }
+        Action::Pool(id) => {
+            let pool = exchange.choose_pool(*id);
+            let expects_continue = head.headers.contains_key(header::EXPECT);
+            let idle = config.timeouts.body_idle;
+            let body = RequestBody::new(incoming, exchange.session(), idle, expects_continue);
+            head.uri = target.into_origin_form();
+            relay(exchange, &pool, &client, head, body).await
+        }
+    }
+}
+
+/// Asks servers of `pool` until one answers or no other may be asked.
+async fn relay(
+    exchange: &mut Exchange,
+    pool: &Rc<LocalPool>,
+    client: &Client,
+    mut head: request::Parts,
+    body: RequestBody,
+) -> Result<Served, Failure> {
+    let listener = exchange.listener();
+    let session = Rc::clone(exchange.session());
+    let key_uri = head.uri.clone();
+    let original_fields = pool.needs_fields().then(|| head.headers.clone());
+    let chunked = !body.is_empty() && !head.headers.contains_key(header::CONTENT_LENGTH);
+    session.set_server_reads(pool.pool.config.timeouts.body_idle);
+    pool.budget.deposit();
+    let mut tried = Vec::new();
+    let mut rewritten = false;
+    loop {
+        let lease = {
+            let uri = key_uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+            let headers = original_fields.as_ref().unwrap_or(&head.headers);
+            let key = PickKey { source: client.address, uri, headers };
+            let (index, lease) = choose(exchange, pool, &key, &tried).await?;
+            tried.push(index);
+            lease
+        };
+        if !rewritten {
+            let server = &lease.server.server.config.address;
+            forward::request(&mut head, &listener.listener.config, client, server, chunked);
+            rewritten = true;
+        }
+        exchange.sent_to(&lease);
+        let sent = match attempt(exchange, &lease, copy_of(&head), &body).await {
+            Ok((response, connection)) => {
+                return Ok(answer(exchange, lease, response, connection, body.progress()));
+            }
+            Err(failed) => failed,
+        };
+        if sent.failure.is_servers_fault() {
+            server_failed(exchange, &lease, &sent.failure);
+        }
+        let attempt = Attempt {
+            failure: sent.kind,
+            request_sent: sent.request_sent,
+            method_idempotent: head.method.is_idempotent(),
+            body_replayable: body.progress().is_untouched(),
+            attempts: exchange.retries(),
+            attempts_max: pool.pool.config.retries.attempts,
+        };
+        match retry::decide(&attempt, &pool.budget) {
+            Decision::Retry => {
+                tracing::debug!(server = %lease.server.server.name, cause = %sent.failure, "asking another server");
+                exchange.retried();
+                pool.counters().retries.add(1);
+            }
+            Decision::GiveUp(reason) => {
+                if reason == Reason::Budget {
+                    pool.counters().retries_denied.add(1);
+                }
+                return Err(sent.failure);
+            }
+        }
+    }
+}
+
+/// Takes a place at a server, waiting for one if need be.
+async fn choose(
+    exchange: &mut Exchange,
+    pool: &Rc<LocalPool>,
+    key: &PickKey<'_>,
+    tried: &[usize],
+) -> Result<(usize, Lease), Failure> {
+    let status = &pool.pool.status;
+    if status.queue.length() == 0
+        && let Some(found) = pool.pick(key, tried)
+    {
+        return Ok(found);
+    }
+    // A pool smaller than the number of attempts: better the same server again than none.
+    if !tried.is_empty()
+        && let Some(found) = pool.pick(key, &[])
+    {
+        return Ok(found);
+    }
+    if !pool.has_usable_server() {
+        pool.counters().unavailable.add(1);
+        return Err(Failure::LocalNoServer);
+    }
+    let config = &pool.pool.config;
+    let Some(place) = status.queue.enter(config.limits.queue) else {
+        pool.counters().queue_full.add(1);
+        return Err(Failure::LocalQueueFull);
+    };
+    pool.counters().queued.add(1);
+    let session = Rc::clone(exchange.session());
+    let waited = place.wait_for(|| pool.pick(key, &[]));
+    let found = session.watchdog.within(Wait::Queue, config.timeouts.queue, waited).await;
+    exchange.queued();
+    found.map_err(|_| {
+        pool.counters().queue_timeouts.add(1);
+        Failure::LocalQueueTimeout
+    })
+}
+
+/// An attempt that brought no answer.
+struct Failed {
+    failure: Failure,
+    kind: retry::Failure,
+    request_sent: bool,
+}
+
+/// Sends the request to one server, over a kept connection or a new one.
+async fn attempt(
+    exchange: &mut Exchange,
+    lease: &Lease,
+    head: request::Parts,
+    body: &RequestBody,
+) -> Result<(Response<Incoming>, Connection), Failed> {
+    let session = Rc::clone(exchange.session());
+    let mut connection = connection(exchange, lease).await?;
+    let reused = connection.reused;
+    let mut request = Request::from_parts(head, body.again());
+    if let Some(continued) = body.continued() {
+        hyper::ext::on_informational(&mut request, move |response| {
+            if response.status() == StatusCode::CONTINUE {
+                continued.store(true, Ordering::Relaxed);
+            }
+        });
+    }
+    lease.server.counters().exchanges.add(1);
+    let waits = SendWaits { response: lease.pool.pool.config.timeouts.response };
+    let error = match connection.send(&session, waits, request).await {
+        Ok(response) => {
+            exchange.first_byte();
+            return Ok((response, connection));
+        }
+        Err(error) => error,
+    };
+    let failed = |failure, kind, request_sent| Failed { failure, kind, request_sent };
+    Err(match error {
+        SendError::NotSent => failed(Failure::UpstreamNoAnswer, retry::Failure::DeadReused, false),
+        SendError::NoAnswer if reused => failed(Failure::UpstreamNoAnswer, retry::Failure::DeadReused, true),
+        SendError::NoAnswer => failed(Failure::UpstreamNoAnswer, retry::Failure::ClosedWithoutAnswer, true),
+        SendError::Truncated => failed(Failure::UpstreamTruncated, retry::Failure::BadAnswer, true),
+        SendError::Malformed(violation) => {
+            failed(Failure::UpstreamMalformed(violation), retry::Failure::BadAnswer, true)
+        }
+        SendError::TimedOut(Wait::ServerReads) => {
+            failed(Failure::UpstreamStuck, retry::Failure::Timeout, true)
+        }
+        SendError::TimedOut(_) => failed(Failure::UpstreamTimeout, retry::Failure::Timeout, true),
+        SendError::Client => {
+            let failure = body.progress().take_failure().unwrap_or(Failure::DownstreamGone);
+            failed(failure, retry::Failure::Client, true)
+        }
+    })
+}
+
+/// A kept connection to the lease's server, or a new one.
+async fn connection(exchange: &mut Exchange, lease: &Lease) -> Result<Connection, Failed> {
+    let kept = poll_fn(|cx| Poll::Ready(lease.server.idle.take(cx))).await;
+    if let Some(connection) = kept {
+        lease.server.counters().reuses.add(1);
+        return Ok(connection);
+    }
+    let failed = |failure| Failed { failure, kind: retry::Failure::ConnectFailed, request_sent: false };
+    // A server without an address has no share, so it is not picked; but its name may just have expired.
+    let Some(address) = lease.server.server.address else { return Err(failed(Failure::LocalNoServer)) };
+    let config = &lease.pool.pool.config;
+    let limits = HeadLimits {
+        head_bytes: config.limits.response_head_bytes,
+        fields: config.limits.response_fields,
+        uri_bytes: 0,
+    };
+    lease.server.counters().connects.add(1);
+    let session = Rc::clone(exchange.session());
+    let opened = session
+        .watchdog
+        .within(Wait::Connect, config.timeouts.connect, Connection::open(address, limits))
+        .await;
+    match opened {
+        Ok(Ok(connection)) => {
+            exchange.connected();
+            Ok(connection)
+        }
+        Ok(Err(error)) => Err(failed(Failure::UpstreamConnect(error))),
+        Err(_) => Err(failed(Failure::UpstreamConnectTimeout)),
+    }
+}
+
+/// A server has begun to answer: its head, rewritten, and what its body needs on its way.
+fn answer(
+    exchange: &mut Exchange,
+    lease: Lease,
+    response: Response<Incoming>,
+    connection: Connection,
+    request_body: Progress,
+) -> Served {
+    let (mut head, incoming) = response.into_parts();
+    lease.server.server.status.succeeded();
+    exchange.answered(head.status);
+    let last = exchange.session().is_last_exchange();
+    forward::response(&mut head, &exchange.listener().listener.config, last);
+    if head.status == StatusCode::SWITCHING_PROTOCOLS {
+        return Served::Tunnel(head, Box::new(connection), lease);
+    }
+    let idle = lease.pool.pool.config.timeouts.body_idle;
+    Served::Relayed(
+        head,
+        Box::new(Relayed { incoming, connection: Some(connection), lease, request_body, idle }),
+    )
+}
+
+/// Leaves the server's end of the tunnel for the session, which joins it to the client's when the 101 is
+/// written.
+async fn open_tunnel(
+    exchange: Exchange,
+    connection: Connection,
+    lease: Lease,
+) -> Result<(), (Exchange, Failure)> {
+    let session = Rc::clone(exchange.session());
+    let timeout = lease.pool.pool.config.timeouts.response;
+    match session.watchdog.within(Wait::Response, timeout, connection.into_tunnel()).await {
+        Ok((upstream, early)) => {
+            *session.tunnel.borrow_mut() = Some(Tunnel { upstream, early, exchange, lease });
+            Ok(())
+        }
+        Err(_) => Err((exchange, Failure::UpstreamTimeout)),
+    }
+}
+
+/// Counts a server's failure, and reports it when there were enough in a row.
+fn server_failed(exchange: &Exchange, lease: &Lease, failure: &Failure) {
+    let server = &lease.server.server;
+    lease.server.counters().failures.add(1);
+    let pool = &lease.pool.pool.config;
+    let in_a_row = server.status.failed();
+    tracing::debug!(pool = %pool.name, server = %server.name, in_a_row, cause = %failure, "server failed");
+    if pool.ejection.failures > 0 && in_a_row >= pool.ejection.failures {
+        let event =
+            Event::Eject { pool: pool.name.clone(), server: server.name.clone(), cause: failure.to_string() };
+        // A full mailbox loses this report; the next failure reports again.
+        let _ = exchange.session().local.shared.events.try_send(event);
+    }
+}
+
+fn copy_of(head: &request::Parts) -> request::Parts {
+    let (mut copy, ()) = Request::new(()).into_parts();
+    copy.method = head.method.clone();
+    copy.uri = head.uri.clone();
+    copy.version = head.version;
+    copy.headers = head.headers.clone();
+    copy
+}

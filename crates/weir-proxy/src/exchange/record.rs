@@ -1,0 +1,280 @@
+//! What is known about an exchange, from its first byte to its access record.
+//!
+//! Collected on the way and written when dropped, so that there is one record for each exchange whatever
+//! became of it.
+
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::time::{Duration, Instant, SystemTime};
+
+use http::uri::PathAndQuery;
+use http::{HeaderValue, Method, Request, StatusCode, Uri, Version, header};
+use hyper::body::Incoming;
+use weir_config::model::PoolId;
+
+use super::failure::{CLIENT_CLOSED_REQUEST, EndCode, Failure};
+use crate::access_log::{Record, Times};
+use crate::session::Session;
+use crate::worker::local::{Lease, LocalListener, LocalPool, LocalServer, View};
+
+/// One request and its response.
+pub(crate) struct Exchange {
+    session: Rc<Session>,
+    listener: Rc<LocalListener>,
+    /// The configuration that the whole exchange goes by.
+    view: Option<Rc<View>>,
+    began: Instant,
+    began_at: SystemTime,
+    client: SocketAddr,
+    asked: Option<Asked>,
+    pool: Option<Rc<LocalPool>>,
+    server: Option<Rc<LocalServer>>,
+    status: StatusCode,
+    failure: Option<Failure>,
+    retries: u8,
+    received_bytes: u64,
+    sent_bytes: u64,
+    queue: Option<Duration>,
+    connect: Option<Duration>,
+    first_byte: Option<Duration>,
+    /// When the present attempt began.
+    attempt_began: Instant,
+}
+
+/// What the client asked for, as it wrote it.
+struct Asked {
+    method: Method,
+    uri: Uri,
+    version: Version,
+    host: Option<HeaderValue>,
+    user_agent: Option<HeaderValue>,
+    referer: Option<HeaderValue>,
+}
+
+impl Exchange {
+    pub(crate) fn begin(session: &Rc<Session>, request: &Request<Incoming>) -> Self {
+        let field = |name| request.headers().get(name).cloned();
+        let asked = Asked {
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            version: request.version(),
+            host: field(header::HOST),
+            user_agent: field(header::USER_AGENT),
+            referer: field(header::REFERER),
+        };
+        Self::new(session, Some(asked))
+    }
+
+    fn new(session: &Rc<Session>, asked: Option<Asked>) -> Self {
+        let now = Instant::now();
+        Self {
+            listener: session.listener(),
+            view: Some(session.local.view()),
+            began: now,
+            began_at: SystemTime::now(),
+            client: session.peer,
+            asked,
+            pool: None,
+            server: None,
+            status: CLIENT_CLOSED_REQUEST,
+            failure: None,
+            retries: 0,
+            received_bytes: 0,
+            sent_bytes: 0,
+            queue: None,
+            connect: None,
+            first_byte: None,
+            attempt_began: now,
+            session: Rc::clone(session),
+        }
+    }
+
+    pub(crate) fn session(&self) -> &Rc<Session> {
+        &self.session
+    }
+
+    pub(crate) fn listener(&self) -> Rc<LocalListener> {
+        Rc::clone(&self.listener)
+    }
+
+    pub(crate) fn is_head(&self) -> bool {
+        self.asked.as_ref().is_some_and(|asked| asked.method == Method::HEAD)
+    }
+
+    /// Who asked, where a trusted proxy says so.
+    pub(crate) fn client_is(&mut self, address: IpAddr) {
+        if self.client.ip().to_canonical() != address {
+            self.client = SocketAddr::new(address, 0);
+        }
+    }
+
+    pub(crate) fn choose_pool(&mut self, id: PoolId) -> Rc<LocalPool> {
+        let view = self.view.get_or_insert_with(|| self.session.local.view());
+        let pool = Rc::clone(view.pool(id));
+        pool.counters().exchanges.add(1);
+        self.pool = Some(Rc::clone(&pool));
+        pool
+    }
+
+    pub(crate) fn sent_to(&mut self, lease: &Lease) {
+        self.server = Some(Rc::clone(&lease.server));
+        self.attempt_began = Instant::now();
+    }
+
+    pub(crate) fn queued(&mut self) {
+        self.queue = Some(self.began.elapsed());
+    }
+
+    pub(crate) fn connected(&mut self) {
+        self.connect = Some(self.attempt_began.elapsed());
+    }
+
+    pub(crate) fn first_byte(&mut self) {
+        self.first_byte = Some(self.began.elapsed());
+    }
+
+    pub(crate) fn retries(&self) -> u8 {
+        self.retries
+    }
+
+    pub(crate) fn retried(&mut self) {
+        self.retries += 1;
+    }
+
+    /// The head of an answer is on its way to the client.
+    pub(crate) fn answered(&mut self, status: StatusCode) {
+        self.status = status;
+    }
+
+    /// So many bytes of the response's body are on their way to the client.
+    pub(crate) fn sent(&mut self, bytes: usize) {
+        self.sent_bytes += bytes as u64;
+    }
+
+    /// So many bytes of the request's body came in all.
+    pub(crate) fn received(&mut self, bytes: u64) {
+        self.received_bytes = bytes;
+    }
+
+    /// What a tunnel moved.
+    pub(crate) fn add_bytes(&mut self, received: u64, sent: u64) {
+        self.received_bytes += received;
+        self.sent_bytes += sent;
+    }
+
+    /// Why it did not go well; the first cause counts.
+    pub(crate) fn failed(&mut self, failure: Failure) {
+        self.failure.get_or_insert(failure);
+    }
+
+    /// The client did not take the whole response.
+    pub(crate) fn abandoned(&mut self) {
+        self.failed(Failure::DownstreamGone);
+    }
+
+    /// Nothing moved in its tunnel for too long.
+    pub(crate) fn timed_out(&mut self) {
+        self.failed(Failure::TunnelIdle);
+    }
+
+    /// Lets the configuration go that it began with.
+    pub(crate) fn release_view(&mut self) {
+        self.view = None;
+    }
+
+    fn count(&self, total: Duration) {
+        let counters = self.listener.counters();
+        counters.exchanges.add(1);
+        counters.received_bytes.add(self.received_bytes);
+        counters.sent_bytes.add(self.sent_bytes);
+        match self.status.as_u16() {
+            499 => counters.aborted.add(1),
+            100..200 => counters.responses_1xx.add(1),
+            200..300 => counters.responses_2xx.add(1),
+            300..400 => counters.responses_3xx.add(1),
+            400..500 => counters.responses_4xx.add(1),
+            _ => counters.responses_5xx.add(1),
+        }
+        match &self.failure {
+            Some(Failure::DownstreamMalformed(_) | Failure::DownstreamTarget) => counters.refused.add(1),
+            Some(Failure::DownstreamHeadTimeout | Failure::DownstreamBodyTimeout) => counters.timeouts.add(1),
+            Some(Failure::DownstreamGone) if self.status != CLIENT_CLOSED_REQUEST => counters.aborted.add(1),
+            Some(_) | None => {}
+        }
+        if let Some(pool) = &self.pool {
+            let status = &pool.pool.status;
+            status.exchange_seconds.of(pool.worker()).observe(total);
+            if let Some(first_byte) = self.first_byte {
+                status.first_byte_seconds.of(pool.worker()).observe(first_byte);
+            }
+        }
+        if let (Some(server), Some(_)) = (&self.server, self.first_byte) {
+            let counters = server.counters();
+            counters.sent_bytes.add(self.received_bytes);
+            counters.received_bytes.add(self.sent_bytes);
+            match self.status.as_u16() {
+                200..300 => counters.responses_2xx.add(1),
+                300..400 => counters.responses_3xx.add(1),
+                400..500 => counters.responses_4xx.add(1),
+                500.. => counters.responses_5xx.add(1),
+                _ => {}
+            }
+        }
+    }
+
+    fn log(&self, total: Duration) {
+        let log = &self.session.local.log;
+        if !log.is_on() {
+            return;
+        }
+        let asked = self.asked.as_ref();
+        let cause = self.failure.as_ref().map(ToString::to_string);
+        log.log(&Record {
+            started: self.began_at,
+            client: self.client,
+            listener: &self.listener.listener.config.name,
+            method: asked.map_or("-", |asked| asked.method.as_str()),
+            host: asked.and_then(|asked| asked.host.as_ref()).map(HeaderValue::as_bytes),
+            target: asked.map_or(b"-", |asked| {
+                asked.uri.path_and_query().map_or("/", PathAndQuery::as_str).as_bytes()
+            }),
+            version: asked.map_or(Version::HTTP_11, |asked| asked.version),
+            status: self.status.as_u16(),
+            request_bytes: self.received_bytes,
+            response_bytes: self.sent_bytes,
+            pool: self.pool.as_ref().map(|pool| &*pool.pool.config.name),
+            server: self.server.as_ref().map(|server| &*server.server.name),
+            upstream: self.server.as_ref().and_then(|server| server.server.address),
+            retries: u32::from(self.retries),
+            times: Times {
+                queue: self.queue,
+                connect: self.connect,
+                first_byte: self.first_byte,
+                total: Some(total),
+            },
+            end: self.failure.as_ref().map_or(EndCode::OK, Failure::end_code).0,
+            cause: cause.as_deref(),
+            user_agent: asked.and_then(|asked| asked.user_agent.as_ref()).map(HeaderValue::as_bytes),
+            referer: asked.and_then(|asked| asked.referer.as_ref()).map(HeaderValue::as_bytes),
+        });
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        if self.status == CLIENT_CLOSED_REQUEST && self.failure.is_none() {
+            self.failure = Some(Failure::DownstreamGone); // nobody was left to answer to
+        }
+        let total = self.began.elapsed();
+        self.count(total);
+        self.log(total);
+        self.session.response_given();
+    }
+}
+
+/// Counts and logs a request that never became an exchange.
+pub(crate) fn log_refused(session: &Rc<Session>, failure: Failure) {
+    let mut exchange = Exchange::new(session, None);
+    exchange.status = failure.status();
+    exchange.failure = Some(failure);
+}

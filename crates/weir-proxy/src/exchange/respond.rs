@@ -1,0 +1,135 @@
+//! Answers that Weir gives by itself: refusals, redirects, fixed responses.
+
+use bytes::Bytes;
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
+use http::{HeaderValue, Response, StatusCode, uri};
+use weir_config::model::{Redirect, Respond};
+
+use super::failure::Failure;
+
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+
+/// An answer of our own, before it is given its exchange.
+pub(crate) type Answer = Response<Bytes>;
+
+/// The answer to a request that failed: its status and, in one line, why.
+pub(crate) fn failure(failure: &Failure) -> Answer {
+    let mut answer = text(failure.status(), explain(failure));
+    if failure.ends_session() {
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    answer
+}
+
+/// The same as bytes, for a request that hyper never saw.
+pub(crate) fn raw(failure: &Failure) -> Vec<u8> {
+    let status = failure.status();
+    let body = explain(failure);
+    let now = httpdate::fmt_http_date(std::time::SystemTime::now());
+    format!(
+        "HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {}\r\n\
+         connection: close\r\ndate: {now}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+/// What a route says by itself.
+pub(crate) fn fixed(respond: &Respond) -> Answer {
+    let mut answer = text(respond.status, respond.body.clone());
+    let content_type = HeaderValue::from_str(&respond.content_type);
+    answer.headers_mut().insert(CONTENT_TYPE, content_type.unwrap_or(TEXT));
+    answer
+}
+
+/// Sends the client elsewhere; what the route leaves open stays as the request had it.
+pub(crate) fn redirect(
+    redirect: &Redirect,
+    scheme: &str,
+    authority: &str,
+    target: &uri::PathAndQuery,
+) -> Answer {
+    let own_host = redirect.host.as_deref();
+    let elsewhere = own_host.is_some() || redirect.scheme.is_some();
+    let (request_host, request_port) = split_port(authority);
+    let host = own_host.unwrap_or(request_host);
+    let port = redirect.port.map(|port| port.to_string());
+    let port = port.as_deref().or(request_port.filter(|_| !elsewhere));
+    let scheme = redirect.scheme.unwrap_or(scheme);
+    let path = redirect.path.as_deref().unwrap_or(target.as_str());
+    let location = match port {
+        Some(port) => format!("{scheme}://{host}:{port}{path}"),
+        None => format!("{scheme}://{host}{path}"),
+    };
+    let mut answer = text(redirect.status, format!("{}\n", redirect.status));
+    // A request without a host has no place of its own to be sent back to: then the path alone.
+    let location = if host.is_empty() { path.to_owned() } else { location };
+    if let Ok(location) = HeaderValue::from_str(&location) {
+        answer.headers_mut().insert(LOCATION, location);
+    }
+    answer
+}
+
+/// `host:port` in its parts; the host of an IPv6 address keeps its brackets.
+pub(crate) fn split_port(authority: &str) -> (&str, Option<&str>) {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        Some(_) | None => (authority, None),
+    }
+}
+
+fn explain(failure: &Failure) -> String {
+    // A client learns what it did wrong; what is wrong with the servers is for the log.
+    if let Failure::DownstreamMalformed(violation) = failure {
+        return format!("{}: {violation}\n", failure.status());
+    }
+    format!("{}\n", failure.status())
+}
+
+fn text(status: StatusCode, body: impl Into<Bytes>) -> Answer {
+    let body = body.into();
+    let mut answer = Response::new(body);
+    *answer.status_mut() = status;
+    let length = HeaderValue::from(answer.body().len());
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, TEXT);
+    if status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED {
+        headers.insert(CONTENT_LENGTH, length);
+    }
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn to(redirect_: Redirect, authority: &str) -> String {
+        let target = uri::PathAndQuery::from_static("/a?b=c");
+        let answer = redirect(&redirect_, "http", authority, &target);
+        answer.headers()[LOCATION].to_str().unwrap().to_owned()
+    }
+
+    fn keep() -> Redirect {
+        Redirect { scheme: None, host: None, port: None, path: None, status: StatusCode::PERMANENT_REDIRECT }
+    }
+
+    #[test]
+    fn a_redirect_keeps_what_it_does_not_name() {
+        let https = || Redirect { scheme: Some("https"), ..keep() };
+        assert_eq!(to(https(), "x.example:8080"), "https://x.example/a?b=c");
+        assert_eq!(
+            to(Redirect { port: Some(8443), ..https() }, "x.example:8080"),
+            "https://x.example:8443/a?b=c"
+        );
+        assert_eq!(
+            to(Redirect { path: Some("/n".into()), ..keep() }, "x.example:8080"),
+            "http://x.example:8080/n"
+        );
+        assert_eq!(
+            to(Redirect { host: Some("y.example".into()), ..keep() }, "[::1]:80"),
+            "http://y.example/a?b=c"
+        );
+        assert_eq!(to(https(), "[::1]:80"), "https://[::1]/a?b=c");
+        assert_eq!(to(keep(), ""), "/a?b=c");
+    }
+}

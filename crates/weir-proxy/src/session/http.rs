@@ -1,0 +1,211 @@
+//! An HTTP session: park, serve, park again, until somebody closes.
+//!
+//! While no request is under way for a while, a session is a socket and this future: the guard's and hyper's
+//! buffers are given back, and made again when the next byte arrives.
+
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use ::http::StatusCode;
+use bytes::BytesMut;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::watchdog::Wait;
+use super::{Downstream, Session};
+use crate::exchange::{self, failure::Failure, respond};
+use crate::guarded::Guarded;
+use crate::worker::local::{Local, LocalListener};
+
+/// After the drain began, how long a client with an idle connection may still send one more request.
+const IDLE_GRACE: Duration = Duration::from_secs(1);
+/// After our last byte, how long and how much we still read: closing a socket with unread bytes would reset
+/// it, and the client might never see the answer (RFC 9112 section 9.6).
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES_MAX: usize = 1 << 20;
+
+/// hyper's own limits stand above the guard's, which are configured.
+const FIELDS_MAX: usize = 1024;
+const HEAD_BYTES_MAX: usize = 2 << 20;
+
+/// Serves one client connection to its end.
+pub(crate) async fn serve(
+    local: Rc<Local>,
+    listener: Rc<LocalListener>,
+    socket: TcpStream,
+    peer: SocketAddr,
+) {
+    let session = Rc::new(Session::new(local, listener, peer));
+    // The first request has the time of a request's head; the next ones that of keep-alive.
+    let first = session.listener().listener.config.timeouts.request_head;
+    session.watchdog.begin(Wait::KeepAlive, first);
+    let mut socket = socket;
+    loop {
+        if !parked(&session, &socket).await {
+            return;
+        }
+        match busy(&session, socket).await {
+            End::Idle(parked) => socket = parked,
+            End::Closed => return,
+            End::Unread(socket) => return linger(&session, socket).await,
+            End::Refused(failure, socket) => return refuse(&session, failure, socket).await,
+            End::Tunnel(socket, early) => {
+                let tunnel = session.tunnel.borrow_mut().take();
+                match tunnel {
+                    Some(tunnel) => return tunnel.run(&session, socket, early).await,
+                    None => return,
+                }
+            }
+        }
+    }
+}
+
+/// How a stretch of requests ended.
+enum End {
+    /// Nothing is under way; the socket may be parked.
+    Idle(TcpStream),
+    /// The connection is over.
+    Closed,
+    /// The connection is over, but the client may still be sending.
+    Unread(TcpStream),
+    /// The client's last bytes can't be served; it is to be told why.
+    Refused(Failure, TcpStream),
+    /// A 101 was written: what comes now is somebody else's protocol.
+    Tunnel(TcpStream, BytesMut),
+}
+
+/// Waits for the next request's first byte with nothing but the socket. `false`: close it.
+async fn parked(session: &Session, socket: &TcpStream) -> bool {
+    let watchdog = &session.watchdog;
+    let mut attention = std::pin::pin!(session.local.attention.notified());
+    let mut ending = false;
+    poll_fn(|cx| {
+        if socket.poll_read_ready(cx).is_ready() {
+            return Poll::Ready(true);
+        }
+        while attention.as_mut().poll(cx).is_ready() {
+            attention.set(session.local.attention.notified());
+        }
+        if !ending && session.should_end() {
+            ending = true;
+            watchdog.end(Wait::KeepAlive);
+            watchdog.begin(Wait::KeepAlive, IDLE_GRACE);
+        }
+        if watchdog.poll_expired(Wait::KeepAlive, cx) { Poll::Ready(false) } else { Poll::Pending }
+    })
+    .await
+}
+
+/// Serves requests until the connection is over or has been idle for a while.
+async fn busy(session: &Rc<Session>, socket: TcpStream) -> End {
+    let service = {
+        let session = Rc::clone(session);
+        service_fn(move |request| exchange::handle(Rc::clone(&session), request))
+    };
+    let io = TokioIo::new(Guarded::new(socket, Downstream::new(Rc::clone(session))));
+    let mut connection = http1::Builder::new()
+        .max_headers(FIELDS_MAX)
+        .max_header_size(HEAD_BYTES_MAX)
+        .half_close(false)
+        .pipeline_flush(false)
+        .serve_connection(io, service);
+    let watchdog = &session.watchdog;
+    let why = poll_fn(|cx| {
+        if let Poll::Ready(ended) = Pin::new(&mut connection).poll(cx) {
+            return Poll::Ready(match ended {
+                Ok(()) => Why::Ended,
+                Err(error) => Why::Failed(error),
+            });
+        }
+        if watchdog.poll_expired(Wait::ClientReads, cx) {
+            return Poll::Ready(Why::ClientStuck);
+        }
+        if watchdog.poll_expired(Wait::RequestHead, cx) {
+            return Poll::Ready(Why::HeadTimeout);
+        }
+        if session.is_idle()
+            && (watchdog.poll_expired(Wait::Park, cx) || watchdog.poll_expired(Wait::KeepAlive, cx))
+        {
+            return Poll::Ready(Why::Idle);
+        }
+        Poll::Pending
+    })
+    .await;
+    watchdog.end(Wait::Park);
+    let parts = connection.into_parts();
+    let io = parts.io.into_inner();
+    let empty = io.is_empty() && parts.read_buf.is_empty();
+    let mid_message = !io.side.framing.at_boundary();
+    let (socket, rest) = io.into_parts();
+    match why {
+        Why::Idle if empty => End::Idle(socket),
+        Why::Idle => End::Unread(socket),
+        Why::Ended if session.tunnel.borrow().is_some() => {
+            let mut early = BytesMut::from(parts.read_buf.as_ref());
+            early.extend_from_slice(&rest);
+            End::Tunnel(socket, early)
+        }
+        Why::Ended if empty && !mid_message => End::Closed,
+        Why::Ended => End::Unread(socket),
+        Why::ClientStuck => {
+            session.listener().counters().timeouts.add(1);
+            End::Closed
+        }
+        Why::HeadTimeout => End::Refused(Failure::DownstreamHeadTimeout, socket),
+        Why::Failed(error) => match session.refusal() {
+            // A head that can't be served: hyper has not seen it, and nothing was answered yet.
+            Some(violation) if session.is_idle() => {
+                End::Refused(Failure::DownstreamMalformed(violation), socket)
+            }
+            Some(_) => End::Unread(socket),
+            None => {
+                tracing::debug!(peer = %session.peer, %error, "session ended");
+                End::Closed
+            }
+        },
+    }
+}
+
+enum Why {
+    Ended,
+    Failed(hyper::Error),
+    Idle,
+    HeadTimeout,
+    ClientStuck,
+}
+
+/// Answers a request that is no exchange, because its head never was whole or sound.
+async fn refuse(session: &Rc<Session>, failure: Failure, mut socket: TcpStream) {
+    let answer = respond::raw(&failure);
+    let status = failure.status();
+    exchange::log_refused(session, failure);
+    let written = session.watchdog.within(Wait::Linger, LINGER, socket.write_all(&answer)).await;
+    if matches!(written, Ok(Ok(()))) && status != StatusCode::REQUEST_TIMEOUT {
+        linger(session, socket).await;
+    }
+}
+
+/// Says that no more will come, and takes what the client still sends, within bounds.
+async fn linger(session: &Session, mut socket: TcpStream) {
+    if socket.shutdown().await.is_err() {
+        return;
+    }
+    let mut scratch = [0; 4096];
+    let drain = async {
+        let mut left = LINGER_BYTES_MAX;
+        while let Ok(n) = socket.read(&mut scratch).await {
+            if n == 0 || n > left {
+                break;
+            }
+            left -= n;
+        }
+    };
+    let _ = session.watchdog.within(Wait::Linger, LINGER, drain).await;
+}

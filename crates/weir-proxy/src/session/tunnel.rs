@@ -1,0 +1,107 @@
+//! A session that has become a tunnel: bytes both ways until both sides have ended, or nothing moves.
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
+use tokio::net::TcpStream;
+
+use super::Session;
+use super::watchdog::{Wait, Watchdog};
+use crate::exchange::Exchange;
+use crate::worker::local::Lease;
+
+/// The server's end of a tunnel, ready to be joined to the client's.
+pub(crate) struct Tunnel {
+    pub(crate) upstream: TcpStream,
+    /// What the server has sent already.
+    pub(crate) early: BytesMut,
+    pub(crate) exchange: Exchange,
+    pub(crate) lease: Lease,
+}
+
+impl Tunnel {
+    /// Joins both ends; `early` is what the client has sent already.
+    pub(crate) async fn run(self, session: &Rc<Session>, client: TcpStream, early: BytesMut) {
+        let Self { upstream, early: from_server, mut exchange, lease } = self;
+        let listener = session.listener();
+        let timeouts = listener.listener.config.timeouts.clone();
+        listener.counters().tunnels.add(1);
+        exchange.release_view(); // a tunnel outlives configurations
+        drop(listener);
+        let (received, sent) = (Cell::new(0), Cell::new(0));
+        let watchdog = &session.watchdog;
+        let mut client = Watched { socket: client, early, watchdog, read: &received };
+        let mut server = Watched { socket: upstream, early: from_server, watchdog, read: &sent };
+        {
+            let mut copy = pin!(copy_bidirectional(&mut client, &mut server));
+            poll_fn(|cx| {
+                if copy.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(());
+                }
+                watchdog.begin(Wait::Tunnel, timeouts.tunnel_idle);
+                if watchdog.poll_expired(Wait::Tunnel, cx) {
+                    exchange.timed_out();
+                    return Poll::Ready(());
+                }
+                Poll::Pending
+            })
+            .await;
+        }
+        exchange.add_bytes(received.get(), sent.get());
+        drop(lease);
+    }
+}
+
+/// A socket that tells the watchdog when something moves.
+struct Watched<'a> {
+    socket: TcpStream,
+    early: BytesMut,
+    watchdog: &'a Watchdog,
+    read: &'a Cell<u64>,
+}
+
+impl AsyncRead for Watched<'_> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buf.filled().len();
+        let outcome = if this.early.is_empty() {
+            Pin::new(&mut this.socket).poll_read(cx, buf)
+        } else {
+            let n = this.early.len().min(buf.remaining());
+            buf.put_slice(&this.early[..n]);
+            this.early.advance(n);
+            Poll::Ready(Ok(()))
+        };
+        let moved = buf.filled().len() - before;
+        if moved > 0 {
+            this.read.set(this.read.get() + moved as u64);
+            this.watchdog.end(Wait::Tunnel);
+        }
+        outcome
+    }
+}
+
+impl AsyncWrite for Watched<'_> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.socket).poll_write(cx, bytes);
+        if written.is_ready() {
+            this.watchdog.end(Wait::Tunnel);
+        }
+        written
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().socket).poll_shutdown(cx)
+    }
+}

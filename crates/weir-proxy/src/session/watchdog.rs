@@ -1,0 +1,123 @@
+//! What a session may be waiting for, and until when.
+//!
+//! Every timeout of a session, its exchange and its upstream connection is one [`Wait`]. Whoever finds that
+//! it can't go on calls [`Watchdog::begin`], whoever gets on calls [`Watchdog::end`]; beginning again while
+//! already waiting changes nothing, so a spurious wake-up never extends a timeout. The session's single
+//! [`Deadline`] is kept at the earliest of them.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use crate::worker::deadline::{Deadline, Deadlines};
+
+/// What a session waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// The client's next request.
+    KeepAlive,
+    /// The moment at which an idle session gives its buffers back.
+    Park,
+    /// The rest of a request's head.
+    RequestHead,
+    /// The next piece of a request's body from the client.
+    ClientSends,
+    /// The client to take the next piece of a response.
+    ClientReads,
+    /// A server with room.
+    Queue,
+    /// A connection to a server.
+    Connect,
+    /// The server's 100 (Continue), before the body is sent without it.
+    Continue,
+    /// The head of the server's response.
+    Response,
+    /// The next piece of a response's body from the server.
+    ServerSends,
+    /// The server to take the next piece of a request.
+    ServerReads,
+    /// Anything to move in a tunnel.
+    Tunnel,
+    /// The peer to close after we have sent our last byte.
+    Linger,
+}
+
+const WAITS: usize = Wait::Linger as usize + 1;
+
+/// A wait that lasted too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Expired;
+
+/// All waits of one session.
+pub(crate) struct Watchdog {
+    deadline: Deadline,
+    until: [Cell<Option<Instant>>; WAITS],
+}
+
+impl Watchdog {
+    /// A watchdog of the worker that owns `deadlines`, waiting for nothing.
+    pub(crate) fn new(deadlines: &Rc<Deadlines>) -> Self {
+        Self { deadline: deadlines.register(), until: [const { Cell::new(None) }; WAITS] }
+    }
+
+    /// Starts waiting, unless it already does.
+    pub(crate) fn begin(&self, wait: Wait, timeout: Duration) {
+        let until = &self.until[wait as usize];
+        if until.get().is_none() {
+            until.set(Some(Instant::now() + timeout));
+            self.arm();
+        }
+    }
+
+    /// Stops waiting: what was waited for has come.
+    pub(crate) fn end(&self, wait: Wait) {
+        self.until[wait as usize].set(None); // the deadline may now fire early, which is found out then
+    }
+
+    /// Whether `wait` has begun and lasted too long. Wakes `cx` when it does.
+    pub(crate) fn poll_expired(&self, wait: Wait, cx: &Context<'_>) -> bool {
+        if !self.deadline.poll_fired(cx) {
+            return false;
+        }
+        let now = Instant::now();
+        if self.until[wait as usize].get().is_some_and(|until| until <= now) {
+            return true;
+        }
+        // It fired for another wait, or for one that has ended. One that is due and still to be looked at by
+        // its owner stays due: this very poll goes on to ask about it.
+        if self.until.iter().all(|until| until.get().is_none_or(|until| until > now)) {
+            self.arm();
+            self.deadline.poll_fired(cx);
+        }
+        false
+    }
+
+    /// Runs `work`, at most for `timeout`.
+    pub(crate) async fn within<F: Future>(
+        &self,
+        wait: Wait,
+        timeout: Duration,
+        work: F,
+    ) -> Result<F::Output, Expired> {
+        let mut work = pin!(work);
+        let outcome = std::future::poll_fn(|cx| {
+            if let Poll::Ready(output) = work.as_mut().poll(cx) {
+                return Poll::Ready(Ok(output));
+            }
+            self.begin(wait, timeout);
+            if self.poll_expired(wait, cx) { Poll::Ready(Err(Expired)) } else { Poll::Pending }
+        })
+        .await;
+        self.end(wait);
+        outcome
+    }
+
+    fn arm(&self) {
+        if let Some(first) = self.until.iter().filter_map(Cell::get).min() {
+            self.deadline.set(first);
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Upstream: connections to servers, kept and reused per worker, and the queue of those who wait for one.
+//!
+//! A connection is owned by whoever uses it and polled there: an exchange, or nobody while it is idle. So a
+//! request crosses no task and no channel between the client's socket and the server's.
+
+pub(crate) mod connection;
+pub(crate) mod idle;
+pub(crate) mod queue;

@@ -1,0 +1,174 @@
+//! Accepting: from a socket to a session, within the limit on sessions.
+//!
+//! SO_REUSEPORT spreads connections by a hash, so a few long ones can meet on one worker: one that has
+//! clearly more sessions than another hands the next connection over. A socket is never closed before the
+//! connections in its queue were taken: nobody else would get them.
+
+use std::cell::RefCell;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use weir_config::model::Name;
+
+use super::Mail;
+use super::local::Local;
+use crate::session;
+
+/// A socket that is accepted from until this is dropped.
+pub(super) struct Acceptor {
+    listener: Rc<RefCell<Name>>,
+    /// Dropped with the rest: that is the signal to stop.
+    _stop: oneshot::Sender<()>,
+}
+
+/// A worker hands over when it has this many sessions more than the least loaded one, or a quarter more.
+const HAND_OVER_SESSIONS: u64 = 8;
+/// How long accepting rests after an error that time may heal, such as too many open files, and how often a
+/// worker at its limit looks whether a session has ended.
+const PAUSE: Duration = Duration::from_millis(50);
+/// The most connections taken out of a socket's queue when it is closed.
+const LAST_ACCEPTS_MAX: usize = 65_536;
+
+impl Acceptor {
+    pub(super) fn start(local: Rc<Local>, listener: Name, socket: std::net::TcpListener) -> io::Result<Self> {
+        let socket = TcpListener::from_std(socket)?;
+        let listener = Rc::new(RefCell::new(listener));
+        let (stop, stopped) = oneshot::channel();
+        tokio::task::spawn_local(accept_until(local, Rc::clone(&listener), socket, stopped));
+        Ok(Self { listener, _stop: stop })
+    }
+
+    pub(super) fn reassign(&self, listener: Name) {
+        *self.listener.borrow_mut() = listener;
+    }
+}
+
+/// Begins a session on a connection that another worker accepted.
+pub(super) fn adopt(local: &Rc<Local>, listener: Name, socket: std::net::TcpStream, peer: SocketAddr) {
+    match TcpStream::from_std(socket) {
+        Ok(socket) => begin(local, listener, socket, peer),
+        Err(error) => accept_failed(local, &error),
+    }
+}
+
+async fn accept_until(
+    local: Rc<Local>,
+    listener: Rc<RefCell<Name>>,
+    socket: TcpListener,
+    mut stopped: oneshot::Receiver<()>,
+) {
+    loop {
+        tokio::select! {
+            biased;
+            _ = &mut stopped => break,
+            () = permit(&local) => {}
+        }
+        let accepted = tokio::select! {
+            biased;
+            _ = &mut stopped => break,
+            accepted = socket.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => dispatch(&local, listener.borrow().clone(), stream, peer),
+            Err(error) => {
+                accept_failed(&local, &error);
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+    let Ok(socket) = socket.into_std() else { return };
+    for _ in 0..LAST_ACCEPTS_MAX {
+        let Ok((stream, peer)) = socket.accept() else { return };
+        if stream.set_nonblocking(true).is_ok() {
+            adopt(&local, listener.borrow().clone(), stream, peer);
+        }
+    }
+}
+
+/// Waits while this worker's part of the limit on sessions is used up: new connections wait in the kernel.
+async fn permit(local: &Local) {
+    let mut paused = false;
+    while open_sessions(local, local.id) >= local.sessions_max() {
+        if !paused {
+            paused = true;
+            local.counters().accept_pauses.add(1);
+            tracing::warn!(
+                worker = local.id,
+                sessions_max = local.sessions_max(),
+                "limit on sessions reached; accepting pauses until one ends (limits.sessions)"
+            );
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+fn dispatch(local: &Rc<Local>, listener: Name, stream: TcpStream, peer: SocketAddr) {
+    local.counters().accepted.add(1);
+    let mine = open_sessions(local, local.id);
+    if mine < HAND_OVER_SESSIONS {
+        return begin(local, listener, stream, peer);
+    }
+    let others = (0..local.shared.mailboxes.len()).filter(|&other| other != local.id);
+    let Some((least, other)) = others.map(|other| (open_sessions(local, other), other)).min() else {
+        return begin(local, listener, stream, peer);
+    };
+    if mine < least + HAND_OVER_SESSIONS.max(least / 4) {
+        return begin(local, listener, stream, peer);
+    }
+    let Ok(permit) = local.shared.mailboxes[other].try_reserve() else {
+        return begin(local, listener, stream, peer);
+    };
+    match stream.into_std() {
+        Ok(socket) => {
+            local.counters().handed_over.add(1);
+            permit.send(Mail::Adopt { listener, socket, peer });
+        }
+        Err(error) => accept_failed(local, &error),
+    }
+}
+
+fn begin(local: &Rc<Local>, listener: Name, stream: TcpStream, peer: SocketAddr) {
+    // A listener that was removed meanwhile has nothing to say; its last connections are closed.
+    let Some(listener) = local.view().listener(&listener).cloned() else { return };
+    let ended = Ended { local: Rc::clone(local), listener: Rc::clone(&listener) };
+    local.counters().sessions.add(1);
+    listener.counters().sessions.add(1);
+    let local = Rc::clone(local);
+    tokio::task::spawn_local(async move {
+        let _ended = ended;
+        session::http::serve(local, listener, stream, peer).await;
+    });
+}
+
+/// Counts a session's end, and its panic if it has one: the runtime keeps the panic from other sessions.
+struct Ended {
+    local: Rc<Local>,
+    listener: Rc<super::local::LocalListener>,
+}
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.local.counters().sessions_closed.add(1);
+        self.listener.counters().sessions_closed.add(1);
+        if std::thread::panicking() {
+            self.local.counters().panics.add(1);
+            tracing::error!(worker = self.local.id, "a session ended by a defect in Weir; please report it");
+        }
+    }
+}
+
+fn open_sessions(local: &Local, worker: usize) -> u64 {
+    let counters = local.shared.counters.of(worker);
+    // Read in this order, a session that begins and ends in between is not counted twice.
+    let closed = counters.sessions_closed.get();
+    counters.sessions.get().saturating_sub(closed)
+}
+
+fn accept_failed(local: &Local, error: &io::Error) {
+    local.counters().accept_errors.add(1);
+    tracing::warn!(worker = local.id, %error, "connection not accepted");
+}
