@@ -149,11 +149,14 @@ impl<'t> Context<'t> {
     /// Reports a value of the wrong type. `None`, for the caller to return.
     pub(crate) fn wrong_type<T>(&mut self, node: NodeId, expected: &str) -> Option<T> {
         let problem = Problem::new(format!("expected {expected}, found {}", self.found(node)));
-        let problem = match self.scalar(node) {
-            Some(Scalar { kind: ScalarType::Null, .. }) => problem.hint("give it a value or remove it"),
-            Some(_) | None => problem,
-        };
-        self.problem(node, problem);
+        match self.scalar(node) {
+            // Nothing cannot be pointed at, but its key can.
+            Some(Scalar { kind: ScalarType::Null, .. }) => {
+                let at = if self.tree.span(node).is_empty() { self.tree.naming_key(node) } else { node };
+                self.problem(at, problem.hint("give it a value or remove it"));
+            }
+            Some(_) | None => self.problem(node, problem),
+        }
         None
     }
 

@@ -20,6 +20,9 @@ pub(crate) trait Section: Default + 'static {
     const RULES: &'static [Rule] = &[];
 }
 
+/// The most keys of a section.
+const FIELDS_MAX: usize = 16;
+
 /// Which keys of a section go together.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Rule {
@@ -122,7 +125,8 @@ impl<S: Section> Codec for Nested<S> {
         let Some(entries) = cx.map(node) else { return cx.wrong_type(node, "a mapping") };
         let tree = cx.tree;
         let mut section = S::default();
-        let mut seen = vec![None; S::FIELDS.len()];
+        let mut seen = [NodeId::NONE; FIELDS_MAX];
+        const { assert!(S::FIELDS.len() <= FIELDS_MAX, "raise FIELDS_MAX") };
         for &(key, value) in entries {
             let name = tree.scalar(key);
             let found = S::FIELDS.iter().zip(&mut seen).find(|(field, _)| field.name() == name);
@@ -130,20 +134,17 @@ impl<S: Section> Codec for Nested<S> {
                 unknown_key::<S>(key, cx);
                 continue;
             };
-            match *first {
-                None => {
-                    *first = Some(key);
-                    field.decode(&mut section, value, cx);
-                }
-                Some(first) => {
-                    cx.duplicate_key(key, first);
-                    field.decode(&mut S::default(), value, cx);
-                }
+            if *first == NodeId::NONE {
+                *first = key;
+                field.decode(&mut section, value, cx);
+            } else {
+                cx.duplicate_key(key, *first);
+                field.decode(&mut S::default(), value, cx);
             }
         }
         let here = tree.naming_key(node);
         for (field, seen) in S::FIELDS.iter().zip(&seen) {
-            if field.required() && seen.is_none() {
+            if field.required() && *seen == NodeId::NONE {
                 cx.error(here, format!("this {} has no `{}`", S::WHAT, field.name()));
             }
         }
@@ -194,7 +195,11 @@ fn check_rule<S: Section>(rule: Rule, node: NodeId, here: NodeId, cx: &mut Conte
         Rule::OneOrNone(keys) => (keys, 0, 1),
         Rule::AnyOf(keys) => (keys, 1, keys.len()),
     };
-    let mut present: Vec<_> = keys.iter().filter_map(|key| cx.tree.entry(node, key)).collect();
+    let present = || keys.iter().filter_map(|key| cx.tree.entry(node, key));
+    if (min..=max).contains(&present().count()) {
+        return;
+    }
+    let mut present: Vec<_> = present().collect();
     let all: Vec<_> = keys.iter().map(|key| format!("`{key}`")).collect();
     let all = all.join(", ");
     if present.len() < min {

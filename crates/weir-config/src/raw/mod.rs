@@ -6,14 +6,16 @@
 //! table fills that struct; where names must be looked up or keys go together, it fills a struct of this
 //! module, and `validate` makes the model of it.
 
+mod check;
 mod file;
 mod listener;
 mod pool;
 mod route;
 
+pub(crate) use check::Check;
 pub(crate) use file::{File, VERSION};
 pub(crate) use listener::Listener;
-pub(crate) use pool::{BalanceWord, Check, Pool, Server};
+pub(crate) use pool::{BalanceWord, Pool, Server};
 pub(crate) use route::{Match, Route};
 
 use crate::codec::{Nested, nested};

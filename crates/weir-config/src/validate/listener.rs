@@ -5,15 +5,15 @@ use std::net::SocketAddr;
 
 use super::PoolNames;
 use crate::codec::{Context, Entry, Problem};
-use crate::model::{Action, Admin, Listener, ListenerLimits, PathMatch, Route, RouteMatch};
+use crate::model::{Action, Admin, Listener, ListenerLimits, Name, PathMatch, Route, RouteMatch};
 use crate::raw;
 use crate::tree::{At, NodeId};
 
 /// Addresses that are taken, and by whom: the name of a listener, or the admin API.
-type Taken<'f> = HashMap<SocketAddr, (Option<&'f str>, NodeId)>;
+type Taken = HashMap<SocketAddr, (Option<Name>, NodeId)>;
 
 pub(super) fn listeners(
-    entries: &[Entry<raw::Listener>],
+    entries: Vec<Entry<raw::Listener>>,
     admin: &At<Admin>,
     names: &mut PoolNames<'_>,
     cx: &mut Context<'_>,
@@ -22,18 +22,19 @@ pub(super) fn listeners(
     if admin.value.bind.port() != 0 {
         taken.insert(admin.value.bind, (None, cx.child_or_self(admin.node, "bind")));
     }
-    entries.iter().map(|entry| listener(entry, &mut taken, names, cx)).collect()
+    entries.into_iter().map(|entry| listener(entry, &mut taken, names, cx)).collect()
 }
 
-fn listener<'f>(
-    entry: &'f Entry<raw::Listener>,
-    taken: &mut Taken<'f>,
+fn listener(
+    entry: Entry<raw::Listener>,
+    taken: &mut Taken,
     names: &mut PoolNames<'_>,
     cx: &mut Context<'_>,
 ) -> Listener {
-    let Entry { name, value: raw } = entry;
+    let Entry { name: at, value: raw } = entry;
+    let name = Name::from(at.value);
     for bind in &raw.bind {
-        take_address(bind, &name.value, taken, cx);
+        take_address(bind, &name, taken, cx);
     }
     let limits = limits(&raw.limits, cx);
     for net in raw.trusted_proxies.iter().filter(|net| net.value.prefix_len() == 0) {
@@ -41,14 +42,14 @@ fn listener<'f>(
         cx.warning(net.node, problem.hint("name the networks of your own proxies"));
     }
     Listener {
-        name: name.value.as_str().into(),
+        routes: routes(&name, at.node, raw.routes, names, cx),
+        name,
         bind: raw.bind.iter().map(|bind| bind.value).collect(),
         protocol: raw.protocol,
         trusted_proxies: raw.trusted_proxies.iter().map(|net| net.value).collect(),
         forwarded: raw.forwarded,
-        timeouts: raw.timeouts.clone(),
+        timeouts: raw.timeouts,
         limits,
-        routes: routes(name, &raw.routes, names, cx),
     }
 }
 
@@ -68,12 +69,12 @@ fn limits(raw: &At<ListenerLimits>, cx: &mut Context<'_>) -> ListenerLimits {
     limits
 }
 
-fn take_address<'f>(bind: &At<SocketAddr>, name: &'f str, taken: &mut Taken<'f>, cx: &mut Context<'_>) {
+fn take_address(bind: &At<SocketAddr>, name: &Name, taken: &mut Taken, cx: &mut Context<'_>) {
     if bind.value.port() == 0 {
         return;
     }
-    let Some(&(owner, node)) = taken.get(&bind.value) else {
-        taken.insert(bind.value, (Some(name), bind.node));
+    let Some((owner, node)) = taken.get(&bind.value) else {
+        taken.insert(bind.value, (Some(name.clone()), bind.node));
         return;
     };
     let problem = Problem::new(match owner {
@@ -81,41 +82,45 @@ fn take_address<'f>(bind: &At<SocketAddr>, name: &'f str, taken: &mut Taken<'f>,
         Some(owner) if owner == name => format!("`{}` stands here twice", bind.value),
         Some(owner) => format!("`{}` is bound by listener `{owner}` already", bind.value),
     });
-    let problem = match node {
+    let problem = match *node {
         NodeId::NONE => problem.hint("take another port, or set `admin.bind`"),
-        _ => problem.hint(format!("the first is in line {}", cx.tree.line(node))),
+        node => problem.hint(format!("the first is in line {}", cx.tree.line(node))),
     };
     cx.problem(bind.node, problem);
 }
 
 fn routes(
-    name: &At<String>,
-    raw: &[At<raw::Route>],
+    name: &Name,
+    at: NodeId,
+    raw: Vec<At<raw::Route>>,
     names: &mut PoolNames<'_>,
     cx: &mut Context<'_>,
 ) -> Vec<Route> {
     if raw.is_empty() && !cx.findings.has_errors() {
-        let problem = Problem::new(format!("listener `{}` has no routes: it answers 404", name.value));
-        cx.warning(name.node, problem.hint("add `routes: [{ pool: NAME }]`"));
+        let problem = Problem::new(format!("listener `{name}` has no routes: it answers 404"));
+        cx.warning(at, problem.hint("add `routes: [{ pool: NAME }]`"));
     }
     let mut routes = Vec::with_capacity(raw.len());
     let mut catch_all = None;
     for At { value: raw, node } in raw {
-        let matches = route_match(&raw.matches);
         match catch_all {
             // Once a listener: the others follow from it.
             Some((first, false)) => {
                 let problem = Problem::new("this route is never reached");
                 let hint = format!("the one in line {} matches every request", cx.tree.line(first));
-                cx.warning(*node, problem.hint(hint));
+                cx.warning(node, problem.hint(hint));
                 catch_all = Some((first, true));
             }
             Some((_, true)) => {}
-            None if is_catch_all(*node, cx) => catch_all = Some((*node, false)),
+            None if is_catch_all(node, cx) => catch_all = Some((node, false)),
             None => {}
         }
-        let action = action(raw, names, cx);
-        routes.extend(action.map(|action| Route { matches, action }));
+        let raw::Route { matches, pool, redirect, respond } = raw;
+        let action = match pool {
+            Some(pool) => names.get(&pool, cx).map(Action::Pool),
+            None => redirect.map(Action::Redirect).or(respond.map(Action::Respond)),
+        };
+        routes.extend(action.map(|action| Route { matches: route_match(matches), action }));
     }
     routes
 }
@@ -126,19 +131,8 @@ fn is_catch_all(route: NodeId, cx: &Context<'_>) -> bool {
     cx.map(conditions).is_some_and(<[_]>::is_empty)
 }
 
-/// What a route does. `None` when it names no action or an unknown pool, which has been reported.
-fn action(raw: &raw::Route, names: &mut PoolNames<'_>, cx: &mut Context<'_>) -> Option<Action> {
-    let pool = raw.pool.as_ref().map(|name| names.get(name, cx));
-    let redirect = raw.redirect.clone().map(Action::Redirect);
-    let respond = raw.respond.clone().map(Action::Respond);
-    match pool {
-        Some(pool) => pool.map(Action::Pool),
-        None => redirect.or(respond),
-    }
-}
-
-fn route_match(raw: &raw::Match) -> RouteMatch {
-    let raw::Match { host, path, path_prefix, path_regex, method, header, query, source } = raw.clone();
+fn route_match(raw: raw::Match) -> RouteMatch {
+    let raw::Match { host, path, path_prefix, path_regex, method, header, query, source } = raw;
     let exact = path.map(PathMatch::Exact);
     let prefix = path_prefix.map(PathMatch::Prefix);
     RouteMatch {

@@ -20,14 +20,15 @@ pub(crate) fn validate(root: NodeId, cx: &mut Context<'_>) -> Option<Config> {
     let file = raw::FILE.decode(root, cx)?;
     admin(&file.admin, cx);
     let mut names = PoolNames::new(&file.pools);
-    let listeners = listener::listeners(&file.listeners, &file.admin, &mut names, cx);
+    let no_listener = file.listeners.is_empty();
+    let listeners = listener::listeners(file.listeners, &file.admin, &mut names, cx);
     let pools: Vec<_> = file.pools.iter().filter_map(|entry| pool::pool(entry, cx)).collect();
     if cx.findings.has_errors() {
         return None;
     }
     // With errors about, what looks unused may only be mistyped.
     names.report_unused(cx);
-    if file.listeners.is_empty() {
+    if no_listener {
         let problem =
             Problem::new("there is no listener: nothing is served").hint("add one below `listeners`");
         cx.warning(cx.child_or_self(root, "listeners"), problem);
