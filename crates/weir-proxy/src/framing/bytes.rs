@@ -20,9 +20,34 @@ pub(super) fn all(table: &[bool; 256], bytes: &[u8]) -> bool {
 }
 
 /// Whether there is a byte that a field value can't hold: a control byte other than HTAB (RFC 9110 section
-/// 5.5; `obs-text` may pass). No early exit, so that the compiler makes it a vector loop.
+/// 5.5; `obs-text` may pass).
+///
+/// Eight bytes at a time, the last eight overlapping: most values have a length that leaves a vector loop with
+/// a long tail (measured: a quarter of the whole head's cost).
+#[inline]
 pub(super) fn has_control(value: &[u8]) -> bool {
-    value.iter().fold(false, |found, &byte| found | (byte < b' ' && byte != b'\t') | (byte == 0x7f))
+    let (words, rest) = value.as_chunks::<8>();
+    let mut suspicious = words.iter().any(|word| may_have_control(*word));
+    if !rest.is_empty() {
+        suspicious |= match value.last_chunk::<8>() {
+            Some(word) => may_have_control(*word),
+            None => true,
+        };
+    }
+    suspicious && value.iter().any(|&byte| (byte < b' ' && byte != b'\t') || byte == 0x7f)
+}
+
+/// Whether a byte is below SP, HTAB too, or is DEL. The carries of the subtractions can only add to a byte
+/// above one that was found, so the answer for all eight is exact.
+#[inline]
+fn may_have_control(word: [u8; 8]) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let word = u64::from_le_bytes(word);
+    let below_space = word.wrapping_sub(ONES * 0x20) & !word;
+    let no_delete = word ^ (ONES * 0x7f);
+    let delete = no_delete.wrapping_sub(ONES) & !no_delete;
+    (below_space | delete) & HIGH != 0
 }
 
 /// Without the optional white space around it: SP and HTAB only (RFC 9110 section 5.6.3).
@@ -47,4 +72,25 @@ const fn table(others: &[u8]) -> [bool; 256] {
         at += 1;
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_control;
+
+    #[test]
+    fn every_control_byte_is_found_at_every_place() {
+        for filler in [b'\t', b' ', b'x', 0x80, 0xff] {
+            for length in 1..=20 {
+                for at in 0..length {
+                    for byte in 0..=255u8 {
+                        let mut value = vec![filler; length];
+                        value[at] = byte;
+                        let control = byte.is_ascii_control() && byte != b'\t';
+                        assert_eq!(has_control(&value), control, "{value:?}");
+                    }
+                }
+            }
+        }
+    }
 }

@@ -18,10 +18,24 @@ const CONTENT_LENGTH_MAX: u64 = u64::MAX - 2;
 /// A field line taken apart.
 pub(super) struct Field<'a> {
     pub(super) name: &'a [u8],
-    /// Without the white space around it.
-    pub(super) value: &'a [u8],
-    /// Offset of the value in the head.
-    value_at: usize,
+    /// What follows the colon, with the white space around the value.
+    raw: &'a [u8],
+    /// Offset of that in the head.
+    raw_at: usize,
+}
+
+impl<'a> Field<'a> {
+    /// The value without the white space around it. Only the few fields that matter here pay for it.
+    fn value(&self) -> &'a [u8] {
+        trim_ows(self.raw)
+    }
+
+    /// Where the value stands in the head.
+    fn value_at(&self) -> Range<usize> {
+        // no control byte is in it, so this takes SP and HTAB only
+        let start = self.raw_at + self.raw.len() - self.raw.trim_ascii_start().len();
+        start..start + self.value().len()
+    }
 }
 
 /// `field-name ":" OWS field-value OWS`, RFC 9112 section 5. `count` is the number of this line, from 1.
@@ -44,10 +58,7 @@ pub(super) fn parse<'a>(line: Line<'a>, count: usize, limits: &HeadLimits) -> Re
     if has_control(raw) {
         return Err(name_the_byte(bytes, Violation::ControlByte));
     }
-    // no control byte is left, so this takes SP and HTAB only
-    let value = raw.trim_ascii_start();
-    let value_at = line.at + bytes.len() - value.len();
-    Ok(Field { name: &bytes[..colon], value: trim_ows(value), value_at })
+    Ok(Field { name: &bytes[..colon], raw, raw_at: line.at + colon + 1 })
 }
 
 /// Prefers the byte that explains the refusal: a bare CR or a NUL is what an attack looks like.
@@ -106,11 +117,12 @@ impl Framing {
         if self.host.is_some() {
             return Err(Violation::HostRepeated);
         }
+        let value = field.value();
         // Empty is valid and means "no authority" (RFC 9112 section 3.2): the health checks of others send it.
-        if !field.value.is_empty() && host::parse(field.value).is_none() {
+        if !value.is_empty() && host::parse(value).is_none() {
             return Err(Violation::HostInvalid);
         }
-        self.host = Some(field.value_at..field.value_at + field.value.len());
+        self.host = Some(field.value_at());
         Ok(())
     }
 
@@ -121,7 +133,7 @@ impl Framing {
         if self.content_length.is_some() {
             return Err(Violation::LengthRepeated);
         }
-        self.content_length = Some(content_length(field.value)?);
+        self.content_length = Some(content_length(field.value())?);
         Ok(())
     }
 
@@ -135,7 +147,7 @@ impl Framing {
         if self.chunked {
             return Err(Violation::TransferEncodingRepeated);
         }
-        transfer_encoding(field.value)?;
+        transfer_encoding(field.value())?;
         self.chunked = true;
         Ok(())
     }
