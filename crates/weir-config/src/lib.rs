@@ -8,9 +8,9 @@
 //! One table of fields for each mapping of the file (`raw`, made of `codec`s) reads it, prints it
 //! ([`to_yaml`]), describes it to editors ([`json_schema`]) and to people ([`reference_markdown`]).
 
-pub mod health;
 mod codec;
 mod diagnostic;
+pub mod health;
 pub mod model;
 mod print;
 mod raw;

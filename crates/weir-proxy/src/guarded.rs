@@ -48,6 +48,8 @@ pub(crate) struct Guarded<S> {
     approved: usize,
     /// `stash` ends in the middle of a head and nothing has come since it was looked at.
     head_incomplete: bool,
+    /// What came can't go on. hyper is told once and may then still write an answer, but reads no more.
+    failed: bool,
 }
 
 impl<S: Side> Guarded<S> {
@@ -55,7 +57,7 @@ impl<S: Side> Guarded<S> {
     const READ_AHEAD_BYTES: usize = 4096;
 
     pub(crate) fn new(socket: TcpStream, side: S) -> Self {
-        Self { socket, side, stash: BytesMut::new(), approved: 0, head_incomplete: false }
+        Self { socket, side, stash: BytesMut::new(), approved: 0, head_incomplete: false, failed: false }
     }
 
     /// Whether nothing read is still to be handed on.
@@ -71,6 +73,7 @@ impl<S: Side> Guarded<S> {
     fn guard(&mut self, from_stash: bool, bytes: &[u8]) -> io::Result<Advance> {
         debug_assert!(!from_stash || self.approved == 0);
         self.side.advance(bytes).map_err(|violation| {
+            self.failed = true;
             self.side.refused(violation);
             io::Error::new(io::ErrorKind::InvalidData, violation)
         })
@@ -114,6 +117,9 @@ impl<S: Side> Guarded<S> {
 impl<S: Side + Unpin> AsyncRead for Guarded<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.failed {
+            return Poll::Pending;
+        }
         loop {
             if this.approved > 0 {
                 let n = this.approved.min(buf.remaining());

@@ -164,8 +164,10 @@ impl Body for RequestBody {
             }
             Poll::Ready(Some(Err(_))) => {
                 watchdog.end(Wait::ClientSends);
-                let failure =
-                    source.session.refusal().map_or(Failure::DownstreamGone, Failure::DownstreamMalformed);
+                let failure = source
+                    .session
+                    .body_refused()
+                    .map_or(Failure::DownstreamGone, Failure::DownstreamMalformed);
                 source.failure.replace(Some(failure));
                 Poll::Ready(Some(Err(ClientFailed)))
             }

@@ -47,7 +47,6 @@ pub(crate) async fn handle(
     session: Rc<Session>,
     request: Request<Incoming>,
 ) -> Result<Response<ResponseBody>, Infallible> {
-    session.exchange_begins();
     let mut exchange = Exchange::begin(&session, &request);
     let response = match serve(&mut exchange, request).await {
         Ok(Served::Local(answer)) => local(exchange, answer),

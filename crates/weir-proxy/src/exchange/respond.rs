@@ -103,9 +103,9 @@ fn text(status: StatusCode, body: impl Into<Bytes>) -> Answer {
 mod tests {
     use super::*;
 
-    fn to(redirect_: Redirect, authority: &str) -> String {
+    fn to(with: &Redirect, authority: &str) -> String {
         let target = uri::PathAndQuery::from_static("/a?b=c");
-        let answer = redirect(&redirect_, "http", authority, &target);
+        let answer = redirect(with, "http", authority, &target);
         answer.headers()[LOCATION].to_str().unwrap().to_owned()
     }
 
@@ -116,20 +116,20 @@ mod tests {
     #[test]
     fn a_redirect_keeps_what_it_does_not_name() {
         let https = || Redirect { scheme: Some("https"), ..keep() };
-        assert_eq!(to(https(), "x.example:8080"), "https://x.example/a?b=c");
+        assert_eq!(to(&https(), "x.example:8080"), "https://x.example/a?b=c");
         assert_eq!(
-            to(Redirect { port: Some(8443), ..https() }, "x.example:8080"),
+            to(&Redirect { port: Some(8443), ..https() }, "x.example:8080"),
             "https://x.example:8443/a?b=c"
         );
         assert_eq!(
-            to(Redirect { path: Some("/n".into()), ..keep() }, "x.example:8080"),
+            to(&Redirect { path: Some("/n".into()), ..keep() }, "x.example:8080"),
             "http://x.example:8080/n"
         );
         assert_eq!(
-            to(Redirect { host: Some("y.example".into()), ..keep() }, "[::1]:80"),
+            to(&Redirect { host: Some("y.example".into()), ..keep() }, "[::1]:80"),
             "http://y.example/a?b=c"
         );
-        assert_eq!(to(https(), "[::1]:80"), "https://[::1]/a?b=c");
-        assert_eq!(to(keep(), ""), "/a?b=c");
+        assert_eq!(to(&https(), "[::1]:80"), "https://[::1]/a?b=c");
+        assert_eq!(to(&keep(), ""), "/a?b=c");
     }
 }

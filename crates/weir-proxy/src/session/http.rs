@@ -144,6 +144,10 @@ async fn busy(session: &Rc<Session>, socket: TcpStream) -> End {
     let empty = io.is_empty() && parts.read_buf.is_empty();
     let mid_message = !io.side.framing.at_boundary();
     let (socket, rest) = io.into_parts();
+    // A head that can't be served: hyper has not seen it, and whatever came before it is answered.
+    if let Some(violation) = session.head_refused.take() {
+        return End::Refused(Failure::DownstreamMalformed(violation), socket);
+    }
     match why {
         Why::Idle if empty => End::Idle(socket),
         Why::Idle => End::Unread(socket),
@@ -159,17 +163,10 @@ async fn busy(session: &Rc<Session>, socket: TcpStream) -> End {
             End::Closed
         }
         Why::HeadTimeout => End::Refused(Failure::DownstreamHeadTimeout, socket),
-        Why::Failed(error) => match session.refusal() {
-            // A head that can't be served: hyper has not seen it, and nothing was answered yet.
-            Some(violation) if session.is_idle() => {
-                End::Refused(Failure::DownstreamMalformed(violation), socket)
-            }
-            Some(_) => End::Unread(socket),
-            None => {
-                tracing::debug!(peer = %session.peer, %error, "session ended");
-                End::Closed
-            }
-        },
+        Why::Failed(error) => {
+            tracing::debug!(peer = %session.peer, %error, "session ended");
+            if session.body_refused().is_some() { End::Unread(socket) } else { End::Closed }
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use self::tunnel::Tunnel;
 use self::watchdog::{Wait, Watchdog};
-use crate::framing::{Advance, HeadLimits, RequestFraming, Violation};
+use crate::framing::{Advance, HeadLimits, Progress, RequestFraming, Violation};
 use crate::guarded::Side;
 use crate::worker::local::{Local, LocalListener};
 
@@ -31,8 +31,10 @@ pub(crate) struct Session {
     /// The response's body has been handed to hyper, to the last byte.
     response_given: Cell<bool>,
     exchanges: Cell<u64>,
-    /// What was wrong with the request that could not go on.
-    refused: Cell<Option<Violation>>,
+    /// What was wrong with a head that hyper was not shown: the session answers.
+    head_refused: Cell<Option<Violation>>,
+    /// What was wrong with a body that is under way: the exchange answers.
+    body_refused: Cell<Option<Violation>>,
     /// What the session becomes when its 101 is written.
     pub(crate) tunnel: RefCell<Option<Tunnel>>,
     /// How long a server may leave bytes untaken: the present exchange's pool says.
@@ -51,7 +53,8 @@ impl Session {
             in_flight: Cell::new(false),
             response_given: Cell::new(false),
             exchanges: Cell::new(0),
-            refused: Cell::new(None),
+            head_refused: Cell::new(None),
+            body_refused: Cell::new(None),
             tunnel: RefCell::new(None),
             server_reads: Cell::new(Duration::ZERO),
         }
@@ -85,7 +88,7 @@ impl Session {
     }
 
     /// A request's head is whole: it is an exchange from now on.
-    pub(crate) fn exchange_begins(&self) {
+    fn exchange_begins(&self) {
         self.in_flight.set(true);
         self.response_given.set(false);
         self.exchanges.set(self.exchanges.get() + 1);
@@ -99,9 +102,9 @@ impl Session {
         self.response_given.set(true);
     }
 
-    /// What was wrong with what the client sent, if anything.
-    pub(crate) fn refusal(&self) -> Option<Violation> {
-        self.refused.get()
+    /// What was wrong with the request's body, if anything.
+    pub(crate) fn body_refused(&self) -> Option<Violation> {
+        self.body_refused.get()
     }
 
     pub(crate) fn set_server_reads(&self, timeout: Duration) {
@@ -121,6 +124,8 @@ impl Session {
 struct Downstream {
     session: Rc<Session>,
     framing: RequestFraming,
+    /// The head of the present request has gone on, its body has not ended.
+    in_body: bool,
 }
 
 /// How long an idle session keeps its buffers.
@@ -135,13 +140,20 @@ impl Downstream {
             fields: limits.request_fields,
             uri_bytes: limits.uri_bytes,
         };
-        Self { framing: RequestFraming::new(head, limits.request_body_bytes), session }
+        Self { framing: RequestFraming::new(head, limits.request_body_bytes), in_body: false, session }
     }
 }
 
 impl Side for Downstream {
     fn advance(&mut self, bytes: &[u8]) -> Result<Advance, Violation> {
-        self.framing.advance(bytes)
+        let advance = self.framing.advance(bytes)?;
+        if advance.pass > 0 {
+            if !self.in_body {
+                self.session.exchange_begins();
+            }
+            self.in_body = advance.progress == Progress::Body;
+        }
+        Ok(advance)
     }
 
     fn at_boundary(&self) -> bool {
@@ -170,7 +182,8 @@ impl Side for Downstream {
     }
 
     fn refused(&self, violation: Violation) {
-        self.session.refused.set(Some(violation));
+        let refused = if self.in_body { &self.session.body_refused } else { &self.session.head_refused };
+        refused.set(Some(violation));
     }
 
     fn write_blocked(&self, blocked: bool) {

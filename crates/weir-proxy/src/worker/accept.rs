@@ -50,7 +50,7 @@ impl Acceptor {
 /// Begins a session on a connection that another worker accepted.
 pub(super) fn adopt(local: &Rc<Local>, listener: Name, socket: std::net::TcpStream, peer: SocketAddr) {
     match TcpStream::from_std(socket) {
-        Ok(socket) => begin(local, listener, socket, peer),
+        Ok(socket) => begin(local, &listener, socket, peer),
         Err(error) => accept_failed(local, &error),
     }
 }
@@ -110,17 +110,17 @@ fn dispatch(local: &Rc<Local>, listener: Name, stream: TcpStream, peer: SocketAd
     local.counters().accepted.add(1);
     let mine = open_sessions(local, local.id);
     if mine < HAND_OVER_SESSIONS {
-        return begin(local, listener, stream, peer);
+        return begin(local, &listener, stream, peer);
     }
     let others = (0..local.shared.mailboxes.len()).filter(|&other| other != local.id);
     let Some((least, other)) = others.map(|other| (open_sessions(local, other), other)).min() else {
-        return begin(local, listener, stream, peer);
+        return begin(local, &listener, stream, peer);
     };
     if mine < least + HAND_OVER_SESSIONS.max(least / 4) {
-        return begin(local, listener, stream, peer);
+        return begin(local, &listener, stream, peer);
     }
     let Ok(permit) = local.shared.mailboxes[other].try_reserve() else {
-        return begin(local, listener, stream, peer);
+        return begin(local, &listener, stream, peer);
     };
     match stream.into_std() {
         Ok(socket) => {
@@ -131,9 +131,9 @@ fn dispatch(local: &Rc<Local>, listener: Name, stream: TcpStream, peer: SocketAd
     }
 }
 
-fn begin(local: &Rc<Local>, listener: Name, stream: TcpStream, peer: SocketAddr) {
+fn begin(local: &Rc<Local>, listener: &str, stream: TcpStream, peer: SocketAddr) {
     // A listener that was removed meanwhile has nothing to say; its last connections are closed.
-    let Some(listener) = local.view().listener(&listener).cloned() else { return };
+    let Some(listener) = local.view().listener(listener).cloned() else { return };
     let ended = Ended { local: Rc::clone(local), listener: Rc::clone(&listener) };
     local.counters().sessions.add(1);
     listener.counters().sessions.add(1);
