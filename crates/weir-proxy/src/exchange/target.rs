@@ -2,7 +2,8 @@
 //!
 //! Dot segments (`..`, also written `%2e`) are resolved here (RFC 3986 section 5.2.4), and the resolved path
 //! is what goes on, so that a route and a server can't disagree about where a path leads. Everything else of
-//! the target goes on as it came.
+//! the target goes on as it came. A dot segment beside an encoded slash (`..%2f`) is refused: some servers
+//! decode it to a path that no route has seen.
 
 use std::borrow::Cow;
 
@@ -75,8 +76,11 @@ impl Target {
     }
 }
 
-/// `path` without dot segments; `None` when it leads above the root.
+/// `path` without dot segments; `None` when it leads above the root, or may for some servers.
 fn resolve_dots(path: &str) -> Option<Cow<'_, str>> {
+    if path.contains('%') && path.split('/').any(hides_dot_segment) {
+        return None;
+    }
     if !path.split('/').any(is_dot_segment) {
         return Some(Cow::Borrowed(path));
     }
@@ -97,6 +101,17 @@ fn resolve_dots(path: &str) -> Option<Cow<'_, str>> {
         }
     }
     Some(Cow::Owned(format!("/{}", kept.join("/"))))
+}
+
+/// Whether a segment has a dot segment in it once its encoded slashes are decoded.
+fn hides_dot_segment(segment: &str) -> bool {
+    let mut rest = segment;
+    let mut hidden = false;
+    while let Some(slash) = ["%2f", "%2F", "%5c", "%5C"].iter().filter_map(|slash| rest.find(slash)).min() {
+        hidden |= is_dot_segment(&rest[..slash]);
+        rest = &rest[slash + 3..];
+    }
+    hidden || (rest.len() < segment.len() && is_dot_segment(rest))
 }
 
 fn is_dot_segment(segment: &str) -> bool {
@@ -139,7 +154,10 @@ mod tests {
             ("/a/%2e/b", Some("/a/b")),
             ("/..", None),
             ("/a/../../b", None),
-            ("/%2f../b", Some("/b")),
+            ("/a%2fb/c", Some("/a%2fb/c")),
+            ("/%2f../b", None),
+            ("/v1/..%2Fadmin", None),
+            ("/v1/x%5c%2e%2e%5cy", None),
         ] {
             assert_eq!(resolve_dots(path).as_deref(), resolved, "{path}");
         }

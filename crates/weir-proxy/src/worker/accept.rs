@@ -48,9 +48,9 @@ impl Acceptor {
 }
 
 /// Begins a session on a connection that another worker accepted.
-pub(super) fn adopt(local: &Rc<Local>, listener: Name, socket: std::net::TcpStream, peer: SocketAddr) {
+pub(super) fn adopt(local: &Rc<Local>, listener: &str, socket: std::net::TcpStream, peer: SocketAddr) {
     match TcpStream::from_std(socket) {
-        Ok(socket) => begin(local, &listener, socket, peer),
+        Ok(socket) => begin(local, listener, socket, peer),
         Err(error) => accept_failed(local, &error),
     }
 }
@@ -84,7 +84,7 @@ async fn accept_until(
     for _ in 0..LAST_ACCEPTS_MAX {
         let Ok((stream, peer)) = socket.accept() else { return };
         if stream.set_nonblocking(true).is_ok() {
-            adopt(&local, listener.borrow().clone(), stream, peer);
+            adopt(&local, &listener.borrow(), stream, peer);
         }
     }
 }
