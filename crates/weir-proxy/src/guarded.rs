@@ -17,6 +17,19 @@ use tokio::net::TcpStream;
 
 use crate::framing::{Advance, Violation};
 
+/// hyper's own limits stand above the guard's, which are configured (at most 1 MiB a head): the guard is to
+/// say what is wrong, in one way for both sides.
+pub(crate) const HYPER_HEAD_BYTES: usize = 2 << 20;
+/// hyper's buffer grows to this where the peer sends faster than it is read.
+pub(crate) const HYPER_BUFFER_BYTES: usize = 2 << 20;
+
+/// What hyper must be told so that it takes `fields` fields; `None` where it needs no telling. It has room for
+/// 100 on its stack, and allocates for each head once it is told anything (4 % of a request's time).
+pub(crate) fn hyper_fields(fields: usize) -> Option<usize> {
+    const ON_STACK: usize = 100;
+    (fields > ON_STACK).then_some(fields)
+}
+
 /// What a guarded socket's messages look like, and who wants to know what happens there.
 pub(crate) trait Side {
     /// Looks at the next bytes; see [`crate::framing`].

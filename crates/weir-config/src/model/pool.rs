@@ -266,13 +266,13 @@ pub struct PoolLimits {
     pub idle_connections: u32,
     /// Bytes of a response's head; 502 beyond. Default 64 KiB, 1 KiB to 1 MiB.
     pub response_head_bytes: usize,
-    /// Fields in a response's head; 502 beyond. Default 256, 8 to 1000.
+    /// Fields in a response's head; 502 beyond. Default 100, 8 to 1000.
     pub response_fields: usize,
 }
 
 impl Default for PoolLimits {
     fn default() -> Self {
-        Self { queue: 1024, idle_connections: 100, response_head_bytes: 64 << 10, response_fields: 256 }
+        Self { queue: 1024, idle_connections: 100, response_head_bytes: 64 << 10, response_fields: 100 }
     }
 }
 

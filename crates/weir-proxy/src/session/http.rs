@@ -21,7 +21,7 @@ use tokio::net::TcpStream;
 use super::watchdog::Wait;
 use super::{Downstream, Session};
 use crate::exchange::{self, failure::Failure, respond};
-use crate::guarded::Guarded;
+use crate::guarded::{self, Guarded};
 use crate::worker::local::{Local, LocalListener};
 
 /// After the drain began, how long a client with an idle connection may still send one more request.
@@ -30,10 +30,6 @@ const IDLE_GRACE: Duration = Duration::from_secs(1);
 /// it, and the client might never see the answer (RFC 9112 section 9.6).
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES_MAX: usize = 1 << 20;
-
-/// hyper's own limits stand above the guard's, which are configured.
-const FIELDS_MAX: usize = 1024;
-const HEAD_BYTES_MAX: usize = 2 << 20;
 
 /// Serves one client connection to its end.
 pub(crate) async fn serve(
@@ -110,12 +106,14 @@ async fn busy(session: &Rc<Session>, socket: TcpStream) -> End {
         service_fn(move |request| exchange::handle(Rc::clone(&session), request))
     };
     let io = TokioIo::new(Guarded::new(socket, Downstream::new(Rc::clone(session))));
-    let mut connection = http1::Builder::new()
-        .max_headers(FIELDS_MAX)
-        .max_header_size(HEAD_BYTES_MAX)
-        .half_close(false)
-        .pipeline_flush(false)
-        .serve_connection(io, service);
+    let mut builder = http1::Builder::new();
+    builder.half_close(false).max_header_size(guarded::HYPER_HEAD_BYTES).max_buf_size(guarded::HYPER_BUFFER_BYTES);
+    let listener = session.listener();
+    if let Some(fields) = guarded::hyper_fields(listener.listener.config.limits.request_fields) {
+        builder.max_headers(fields);
+    }
+    drop(listener); // a session may outlive its listener's configuration
+    let mut connection = builder.serve_connection(io, service);
     let watchdog = &session.watchdog;
     let why = poll_fn(|cx| {
         if let Poll::Ready(ended) = Pin::new(&mut connection).poll(cx) {

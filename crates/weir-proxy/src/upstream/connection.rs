@@ -19,7 +19,7 @@ use tokio::net::TcpStream;
 
 use crate::exchange::body::RequestBody;
 use crate::framing::{Advance, HeadLimits, ResponseFraming, Violation};
-use crate::guarded::{Guarded, Side};
+use crate::guarded::{self, Guarded, Side};
 use crate::session::Session;
 use crate::session::watchdog::Wait;
 
@@ -78,12 +78,12 @@ impl Connection {
             session: RefCell::new(None),
         });
         let io = TokioIo::new(Guarded::new(socket, Upstream(Rc::clone(&link))));
-        let (sender, driver) = http1::Builder::new()
-            .max_headers(FIELDS_MAX)
-            .max_header_size(HEAD_BYTES_MAX)
-            .handshake(io)
-            .await
-            .map_err(std::io::Error::other)?;
+        let mut builder = http1::Builder::new();
+        builder.max_header_size(guarded::HYPER_HEAD_BYTES).max_buf_size(guarded::HYPER_BUFFER_BYTES);
+        if let Some(fields) = guarded::hyper_fields(limits.fields) {
+            builder.max_headers(fields);
+        }
+        let (sender, driver) = builder.handshake(io).await.map_err(std::io::Error::other)?;
         Ok(Self { sender, driver, link, closed: false, reused: false })
     }
 
@@ -196,10 +196,6 @@ pub(crate) struct SendWaits {
     /// From the end of the request to the head of the answer.
     pub(crate) response: std::time::Duration,
 }
-
-/// hyper's own limits stand above the guard's, which are configured.
-const FIELDS_MAX: usize = 1024;
-const HEAD_BYTES_MAX: usize = 2 << 20;
 
 impl Side for Upstream {
     fn advance(&mut self, bytes: &[u8]) -> Result<Advance, Violation> {
