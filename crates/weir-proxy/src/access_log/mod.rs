@@ -17,4 +17,5 @@ mod writer;
 pub use output::Output;
 pub use record::{Record, Times};
 pub use sink::Sink;
+pub use timestamp::rfc3339;
 pub use writer::{Counts, Writer};

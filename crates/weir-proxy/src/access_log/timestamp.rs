@@ -22,6 +22,13 @@ pub(super) struct Timestamp {
     ncsa: [u8; 20],
 }
 
+/// A time as the API and the log write it: `2026-01-31T23:59:59.123Z` (RFC 3339).
+pub fn rfc3339(at: SystemTime) -> String {
+    let mut text = Vec::with_capacity(24);
+    Timestamp::default().write_rfc3339(at, &mut text);
+    String::from_utf8(text).expect("digits and ASCII signs")
+}
+
 impl Default for Timestamp {
     fn default() -> Self {
         Self { second: 0, rfc3339: *b"1970-01-01T00:00:00", ncsa: *b"01/Jan/1970:00:00:00" }
