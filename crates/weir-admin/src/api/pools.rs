@@ -1,0 +1,24 @@
+//! `/api/v1/pools`: pools with their servers.
+
+use http::StatusCode;
+use serde_json::json;
+
+use super::problem::{Kind, Problem};
+use super::{Answer, json};
+use crate::operator::Operator;
+use crate::view::{PoolView, PoolsView};
+
+pub(super) fn list(operator: &Operator) -> Result<Answer, Problem> {
+    let snapshot = operator.proxy().snapshot();
+    json(StatusCode::OK, &json!({ "pools": PoolsView(&snapshot.pools) }))
+}
+
+pub(super) fn get(operator: &Operator, name: &str) -> Result<Answer, Problem> {
+    let snapshot = operator.proxy().snapshot();
+    let pool = snapshot.pool(name).ok_or_else(|| no_such_pool(name))?;
+    json(StatusCode::OK, &PoolView(pool))
+}
+
+pub(super) fn no_such_pool(name: &str) -> Problem {
+    Problem::new(Kind::NoSuchPool, format!("no pool `{name}`; see /api/v1/pools"))
+}

@@ -1,0 +1,190 @@
+//! The handle of the running product: the data plane, the admin server in front of it, and the one way to
+//! another configuration.
+//!
+//! Invariant: data plane, admin address and token are always those of one configuration. Whatever can fail is
+//! done before the data plane changes; what follows that can't fail.
+
+use std::cell::{Ref, RefCell};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::{Instant, SystemTime};
+
+use tokio::net::TcpListener;
+use tokio::sync::{Mutex, Semaphore};
+use weir_config::model::Admin;
+use weir_config::{Config, Diagnostics, Parsed};
+use weir_proxy::{Applied, Proxy};
+
+use crate::failure::{BindError, ReloadError, StartError};
+use crate::reloads::Reloads;
+use crate::server::{self, Server};
+use crate::token::{Token, TokenError};
+
+/// How many candidate configurations may be on their way at once, each up to 64 MiB.
+const UPLOADS_MAX: usize = 4;
+
+/// The running product.
+pub struct Operator {
+    proxy: Proxy,
+    token: RefCell<Option<Token>>,
+    /// The last one is that of `admin.bind`; those before it answer what they have begun.
+    servers: RefCell<Vec<Server>>,
+    reloads: RefCell<Reloads>,
+    /// Held by the reload that is under way.
+    reloading: Mutex<()>,
+    pub(crate) uploads: Semaphore,
+    pub(crate) started: (Instant, SystemTime),
+}
+
+/// A reload that took effect.
+pub(crate) struct Reloaded {
+    pub(crate) applied: Applied,
+    pub(crate) warnings: Diagnostics,
+}
+
+impl Operator {
+    /// Starts the data plane with `config`, and serves the admin API on the current `LocalRuntime`.
+    ///
+    /// # Errors
+    /// See [`StartError`]; nothing serves then.
+    pub async fn start(config: Config) -> Result<Rc<Self>, StartError> {
+        let token = read_token(config.admin.clone()).await?;
+        let bind = config.admin.bind;
+        let listener = server::bind(bind).await.map_err(|source| BindError { address: bind, source })?;
+        let proxy = Proxy::start(config).await?;
+        let now = SystemTime::now();
+        let reloads = Reloads::new(proxy.snapshot().generation, now);
+        Ok(Rc::new_cyclic(|operator| Self {
+            proxy,
+            token: RefCell::new(token),
+            servers: RefCell::new(vec![Server::spawn(bind, listener, operator.clone())]),
+            reloads: RefCell::new(reloads),
+            reloading: Mutex::new(()),
+            uploads: Semaphore::new(UPLOADS_MAX),
+            started: (Instant::now(), now),
+        }))
+    }
+
+    /// The address that the admin server has: the real one where port 0 was asked for.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.servers.borrow().last().expect("a server is only ever replaced by another one").address()
+    }
+
+    /// The data plane.
+    pub fn proxy(&self) -> &Proxy {
+        &self.proxy
+    }
+
+    /// Takes `text` as the configuration from now on, all of it, or nothing of it and says why. Concurrent
+    /// calls are taken one after the other. What is probably a mistake and yet allowed is logged.
+    ///
+    /// # Errors
+    /// See [`ReloadError`]; what served before still does.
+    pub async fn reload(self: &Rc<Self>, text: &str) -> Result<Applied, ReloadError> {
+        let Reloaded { applied, warnings } = self.replace(text.to_owned(), None).await?;
+        for warning in &warnings {
+            tracing::warn!(line = warning.line, column = warning.column, "{}", warning.message);
+        }
+        Ok(applied)
+    }
+
+    /// Counts a reload that failed before there was a text to load.
+    pub fn refuse(&self, why: &str) {
+        self.reloads.borrow_mut().failed(why.to_owned(), SystemTime::now());
+    }
+
+    /// Ends the admin server and then the data plane, at once. A reload under way ends first.
+    pub async fn stop(self: Rc<Self>) {
+        let servers = self.servers.take();
+        for server in servers {
+            server.stop().await;
+        }
+        drop(self.reloading.lock().await);
+        match Rc::into_inner(self) {
+            Some(operator) => operator.proxy.stop(),
+            None => tracing::error!("the data plane is still in use at the end; this is a defect in Weir"),
+        }
+    }
+
+    /// The reload itself: in a task of its own, so that one whose client goes away is not left half done.
+    /// With `expected`, only the configuration of that generation is replaced.
+    pub(crate) async fn replace(
+        self: &Rc<Self>,
+        text: String,
+        expected: Option<u64>,
+    ) -> Result<Reloaded, ReloadError> {
+        let operator = Rc::clone(self);
+        let reload = async move {
+            let _alone = operator.reloading.lock().await;
+            operator.check_generation(expected)?;
+            let outcome = operator.replace_alone(text).await;
+            let now = SystemTime::now();
+            match &outcome {
+                Ok(reloaded) => {
+                    operator.reloads.borrow_mut().succeeded(reloaded.applied.generation, now);
+                }
+                Err(error) => operator.reloads.borrow_mut().failed(error.to_string(), now),
+            }
+            outcome
+        };
+        tokio::task::spawn_local(reload).await.unwrap_or(Err(ReloadError::Defect))
+    }
+
+    fn check_generation(&self, expected: Option<u64>) -> Result<(), ReloadError> {
+        let now = self.reloads.borrow().generation;
+        match expected {
+            Some(expected) if expected != now => Err(ReloadError::Stale { now }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    async fn replace_alone(self: &Rc<Self>, text: String) -> Result<Reloaded, ReloadError> {
+        let Parsed { config, warnings } = parse(text).await?.map_err(ReloadError::Invalid)?;
+        let token = read_token(config.admin.clone()).await?;
+        let bind = config.admin.bind;
+        let moved = self.bind_if_moved(bind).await?;
+        let applied = self.proxy.apply(config).await?;
+        *self.token.borrow_mut() = token;
+        if let Some(listener) = moved {
+            let server = Server::spawn(bind, listener, Rc::downgrade(self));
+            tracing::info!(address = %server.address(), "admin API moved");
+            let mut servers = self.servers.borrow_mut();
+            servers.retain(|server| !server.is_finished());
+            servers.iter().for_each(Server::retire);
+            servers.push(server);
+        }
+        Ok(Reloaded { applied, warnings })
+    }
+
+    async fn bind_if_moved(&self, bind: SocketAddr) -> Result<Option<TcpListener>, BindError> {
+        if self.servers.borrow().last().is_some_and(|server| server.bind() == bind) {
+            return Ok(None);
+        }
+        let listener = server::bind(bind).await.map_err(|source| BindError { address: bind, source })?;
+        Ok(Some(listener))
+    }
+
+    pub(crate) fn token(&self) -> Ref<'_, Option<Token>> {
+        self.token.borrow()
+    }
+
+    pub(crate) fn reloads(&self) -> Ref<'_, Reloads> {
+        self.reloads.borrow()
+    }
+}
+
+/// Reads a configuration apart from the main thread, which has others to answer meanwhile.
+pub(crate) async fn parse(text: String) -> Result<Result<Parsed, Diagnostics>, ReloadError> {
+    let parsed = tokio::task::spawn_blocking(move || weir_config::parse(&text)).await;
+    parsed.map_err(|_| ReloadError::Defect)
+}
+
+/// Reads the token that `admin` names, apart from the main thread: the file may be a pipe.
+async fn read_token(admin: Admin) -> Result<Option<Token>, TokenError> {
+    let Some(path) = admin.token_file else { return Ok(None) };
+    let read = tokio::task::spawn_blocking(move || Token::read(&path)).await;
+    match read {
+        Ok(token) => token.map(Some),
+        Err(defect) => std::panic::resume_unwind(defect.into_panic()),
+    }
+}
