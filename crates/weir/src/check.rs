@@ -1,0 +1,58 @@
+//! `weir check`: every mistake in a configuration file at once.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+
+use crate::logging::{color, print, say};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// The configuration file; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Print the configuration as it is understood, without comments and defaults
+    #[arg(long)]
+    print: bool,
+}
+
+pub(crate) fn main(options: &Options) -> anyhow::Result<ExitCode> {
+    let name = options.config.display().to_string();
+    let text = read(&options.config)?;
+    match weir_config::parse(&text) {
+        Ok(parsed) => {
+            if !parsed.warnings.is_empty() {
+                say(&parsed.warnings.render(&name, &text, color()));
+            }
+            if options.print {
+                print(&weir_config::to_yaml(&parsed.config));
+            } else {
+                let (listeners, pools) = (parsed.config.listeners.len(), parsed.config.pools.len());
+                let servers: usize = parsed.config.pools.iter().map(|pool| pool.servers.len()).sum();
+                say(&format!("{name}: valid ({listeners} listeners, {pools} pools, {servers} servers)"));
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(found) => {
+            say(&found.render(&name, &text, color()));
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// Reads a configuration file, or standard input for `-`.
+pub(crate) fn read(path: &std::path::Path) -> anyhow::Result<String> {
+    let bytes = if path.as_os_str() == "-" {
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut std::io::stdin(), &mut bytes).context("can't read standard input")?;
+        bytes
+    } else {
+        std::fs::read(path).with_context(|| format!("can't read {}", path.display()))?
+    };
+    String::from_utf8(bytes).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = good.iter().filter(|&&byte| byte == b'\n').count() + 1;
+        anyhow::anyhow!("{}:{line}: not UTF-8; save the file as UTF-8", path.display())
+    })
+}
