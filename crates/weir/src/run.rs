@@ -42,7 +42,8 @@ pub(crate) fn runtime() -> anyhow::Result<LocalRuntime> {
 
 /// Serves until a signal says stop; `ready` is called when every listener is bound.
 pub(crate) async fn serve(source: Source, ready: impl FnOnce()) -> anyhow::Result<ExitCode> {
-    let mut signals = Signals::new()?;
+    let mut hangup = listen(SignalKind::hangup())?;
+    let mut stop = Stop::new()?;
     let text = source.text()?;
     let parsed = match weir_config::parse(&text) {
         Ok(parsed) => parsed,
@@ -63,9 +64,9 @@ pub(crate) async fn serve(source: Source, ready: impl FnOnce()) -> anyhow::Resul
     let mut pulse = tokio::time::interval(PULSE);
     loop {
         tokio::select! {
-            _ = signals.hangup.recv() => reload(&operator, &source, "SIGHUP").await,
+            _ = hangup.recv() => reload(&operator, &source, "SIGHUP").await,
             () = watch.replaced(&operator) => reload(&operator, &source, "the file was replaced").await,
-            () = signals.stop() => break,
+            () = stop.requested() => break,
             _ = pulse.tick() => anyhow::ensure!(
                 !operator.proxy().is_broken(),
                 "a thread of the data plane has ended; this is a defect in Weir, please report it"
@@ -78,7 +79,7 @@ pub(crate) async fn serve(source: Source, ready: impl FnOnce()) -> anyhow::Resul
         drained = operator.proxy().drain() => {
             tracing::info!(sessions_left = drained.sessions_left, "drained");
         }
-        () = signals.stop() => tracing::warn!("stopping at once"),
+        () = stop.requested() => tracing::warn!("stopping at once"),
     }
     operator.stop().await;
     Ok(ExitCode::SUCCESS)
@@ -125,24 +126,23 @@ impl Source {
     }
 }
 
-struct Signals {
-    hangup: Signal,
+/// The signals to stop: SIGTERM, and SIGINT for people at a terminal.
+struct Stop {
     terminate: Signal,
     interrupt: Signal,
 }
 
-impl Signals {
+fn listen(kind: SignalKind) -> anyhow::Result<Signal> {
+    signal(kind).context("can't listen for signals")
+}
+
+impl Stop {
     fn new() -> anyhow::Result<Self> {
-        let listen = |kind| signal(kind).context("can't listen for signals");
-        Ok(Self {
-            hangup: listen(SignalKind::hangup())?,
-            terminate: listen(SignalKind::terminate())?,
-            interrupt: listen(SignalKind::interrupt())?,
-        })
+        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
     }
 
-    /// The next signal to stop.
-    async fn stop(&mut self) {
+    /// The next one of them.
+    async fn requested(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
