@@ -38,7 +38,7 @@ pub(crate) fn main(options: &Options) -> anyhow::Result<ExitCode> {
         run::serve(Source::BuiltIn(text), || {
             say(&format!(
                 "\nWeir is balancing three origin servers.\n\n  \
-                 curl http://{bind}/                      each time another of them answers\n  \
+                 curl http://{bind}/                      the three take turns\n  \
                  curl http://{admin}/api/v1/stats         what it has counted\n  \
                  curl -X PATCH -d '{{\"state\":\"drain\"}}' http://{admin}/api/v1/pools/web/servers/one\n  \
                  curl http://{admin}/api/v1/config        the configuration, to start your own from\n\n\

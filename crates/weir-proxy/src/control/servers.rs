@@ -139,7 +139,6 @@ impl Servers {
         }
         let after = known.weight_of(server);
         server.status.set_ring_weight(u32::from(after));
-        tracing::info!(pool = %pool.config.name, server = name, state = ?known.state, weight = after, "operator");
         Some(before != after)
     }
 

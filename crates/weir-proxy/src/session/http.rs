@@ -107,7 +107,10 @@ async fn busy(session: &Rc<Session>, socket: TcpStream) -> End {
     };
     let io = TokioIo::new(Guarded::new(socket, Downstream::new(Rc::clone(session))));
     let mut builder = http1::Builder::new();
-    builder.half_close(false).max_header_size(guarded::HYPER_HEAD_BYTES).max_buf_size(guarded::HYPER_BUFFER_BYTES);
+    builder
+        .half_close(false)
+        .max_header_size(guarded::HYPER_HEAD_BYTES)
+        .max_buf_size(guarded::HYPER_BUFFER_BYTES);
     let listener = session.listener();
     if let Some(fields) = guarded::hyper_fields(listener.listener.config.limits.request_fields) {
         builder.max_headers(fields);
