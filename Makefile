@@ -1,0 +1,95 @@
+# The index of what one can do here. CI runs `make test`, and nothing that people can't run.
+#
+# Nothing has to be installed by hand on Debian 12: a target gets what it needs and is missing.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help run build test unit lint fmt check-fmt check-configs check-docs docs deny fuzz clean
+
+# Where rustup puts cargo, for shells that were not told.
+export PATH := $(HOME)/.cargo/bin:$(PATH)
+
+TARGET := x86_64-unknown-linux-gnu
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+RELEASE := $(TARGET_DIR)/$(TARGET)/release/weir
+
+# All tests share one profile and one build: the release code without the minutes of fat LTO.
+PROFILE := test-release
+export WEIR_BIN := $(abspath $(TARGET_DIR)/$(TARGET)/$(PROFILE)/weir)
+# The product's tests wait much more than they work.
+export RUST_TEST_THREADS ?= 8
+
+# How long each fuzz target runs.
+FUZZ_SECONDS ?= 20
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## Build Weir and see it balance three built-in servers on http://127.0.0.1:8080/
+	@exec $(RELEASE) demo
+
+build: ## The one static binary, target/x86_64-unknown-linux-gnu/release/weir
+	@tools/need rust
+	cargo build --locked --release --package weir
+	@echo "built $(RELEASE)"
+
+test: ## Everything that CI checks
+	@tools/need rust lint peers
+	@$(MAKE) --no-print-directory check-fmt
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory $(WEIR_BIN)
+	@$(MAKE) --no-print-directory check-configs
+	@$(MAKE) --no-print-directory check-docs
+	@$(MAKE) --no-print-directory deny
+	@$(MAKE) --no-print-directory fuzz
+	@$(MAKE) --no-print-directory unit
+
+unit: $(WEIR_BIN) ## The tests alone: of each crate, and of the real binary against real peers
+	cargo test --locked --workspace --profile $(PROFILE)
+
+# With all targets, so that the tests afterwards find their dependencies built with the same features.
+.PHONY: $(WEIR_BIN)
+$(WEIR_BIN):
+	@tools/need rust
+	cargo build --locked --workspace --all-targets --profile $(PROFILE)
+
+fmt: ## Format the code
+	@tools/need rust lint
+	cargo fmt --all
+
+check-fmt:
+	@tools/need rust lint
+	cargo fmt --all --check
+
+# Another compiler than the pinned one knows other lints: what it says is shown, but only the pinned one's
+# warnings fail.
+lint: ## Clippy over everything
+	@tools/need rust lint
+	@pinned=$$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml); \
+	strict=(); [[ $$(rustc --version) != "rustc $$pinned "* ]] || strict=(-- -D warnings); \
+	set -x; cargo clippy --locked --workspace --all-targets --profile $(PROFILE) "$${strict[@]}"
+
+check-configs: $(WEIR_BIN) ## Check the example configurations
+	@for file in configs/*.yaml; do $(WEIR_BIN) check --config "$$file"; done
+
+docs: $(WEIR_BIN) ## Write the generated pages in docs/ again
+	@mkdir -p docs
+	$(WEIR_BIN) schema > docs/schema.json
+	$(WEIR_BIN) schema --reference > docs/reference.md
+
+check-docs: $(WEIR_BIN)
+	@for page in schema.json: reference.md:--reference; do \
+	    $(WEIR_BIN) schema $${page#*:} | diff -u "docs/$${page%%:*}" - \
+	        || { echo "docs/$${page%%:*} is not what the binary prints; run \`make docs\`" >&2; exit 1; }; \
+	done
+	@echo "docs: the generated pages are up to date"
+
+deny: ## Licences, bans, sources and known vulnerabilities of the dependencies
+	@tools/deny
+
+fuzz: ## Each fuzz target for a while (FUZZ_SECONDS=20), where a nightly toolchain is
+	@tools/fuzz $(FUZZ_SECONDS)
+
+clean: ## Remove what was built
+	rm -rf $(TARGET_DIR) fuzz/target
