@@ -267,7 +267,8 @@ pub fn get(address: SocketAddr, path: &str) -> Response {
 
 fn status(head: &Head) -> io::Result<u16> {
     let wrong = || io::Error::new(io::ErrorKind::InvalidData, format!("no status line: {:?}", head.start));
-    let rest = head.start.strip_prefix("HTTP/1.1 ").or(head.start.strip_prefix("HTTP/1.0 ")).ok_or_else(wrong)?;
+    let rest =
+        head.start.strip_prefix("HTTP/1.1 ").or(head.start.strip_prefix("HTTP/1.0 ")).ok_or_else(wrong)?;
     let (code, _reason) = rest.split_once(' ').ok_or_else(wrong)?;
     if code.len() != 3 {
         return Err(wrong());

@@ -57,7 +57,10 @@ impl Head {
     /// Whether a list in a field has this element.
     pub fn lists(&self, name: &str, element: &str) -> bool {
         let values = self.all(name);
-        values.iter().flat_map(|value| value.split(',')).any(|found| found.trim().eq_ignore_ascii_case(element))
+        values
+            .iter()
+            .flat_map(|value| value.split(','))
+            .any(|found| found.trim().eq_ignore_ascii_case(element))
     }
 
     /// How the body after it is framed, apart from what the status says.

@@ -243,7 +243,9 @@ impl Drop for Weir {
 
 /// A configuration with one listener for one pool.
 pub fn one_pool(pool: &str) -> String {
-    format!("listeners: {{ web: {{ bind: 127.0.0.1:0, routes: [{{ pool: web }}] }} }}\npools:\n  web: {pool}\n")
+    format!(
+        "listeners: {{ web: {{ bind: 127.0.0.1:0, routes: [{{ pool: web }}] }} }}\npools:\n  web: {pool}\n"
+    )
 }
 
 /// Addresses as a list in YAML.

@@ -172,7 +172,9 @@ impl Wire {
         match filled {
             Ok(0) => Ok(None),
             Ok(_) => Ok(Some(true)),
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Ok(Some(false)),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                Ok(Some(false))
+            }
             Err(error) => Err(error),
         }
     }

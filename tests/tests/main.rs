@@ -1,2 +1,19 @@
-//! x
-fn main() {}
+//! The product's tests: the real binary, one module a topic. See the crate `weir_tests` for what they are
+//! written with.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod access_log;
+mod balancing;
+mod cli;
+mod drain;
+mod health;
+mod http;
+mod names;
+mod real_peers;
+mod reload;
+mod retries;
+mod routing;
+mod soak;
+mod strict;
+mod timeouts;
+mod websocket;
