@@ -50,7 +50,7 @@ impl Operator {
     pub async fn start(config: Config) -> Result<Rc<Self>, StartError> {
         let token = read_token(config.admin.clone()).await?;
         let bind = config.admin.bind;
-        let listener = server::bind(bind).await.map_err(|source| BindError { address: bind, source })?;
+        let listener = server::bind(bind, None).map_err(|source| BindError { address: bind, source })?;
         let proxy = Proxy::start(config).await?;
         let now = SystemTime::now();
         let reloads = Reloads::new(proxy.snapshot().generation, now);
@@ -142,7 +142,7 @@ impl Operator {
         let Parsed { config, warnings } = parse(text).await?.map_err(ReloadError::Invalid)?;
         let token = read_token(config.admin.clone()).await?;
         let bind = config.admin.bind;
-        let moved = self.bind_if_moved(bind).await?;
+        let moved = self.bind_if_moved(bind)?;
         let applied = self.proxy.apply(config).await?;
         *self.token.borrow_mut() = token;
         if let Some(listener) = moved {
@@ -156,12 +156,12 @@ impl Operator {
         Ok(Reloaded { applied, warnings })
     }
 
-    async fn bind_if_moved(&self, bind: SocketAddr) -> Result<Option<TcpListener>, BindError> {
-        if self.servers.borrow().last().is_some_and(|server| server.bind() == bind) {
-            return Ok(None);
-        }
-        let listener = server::bind(bind).await.map_err(|source| BindError { address: bind, source })?;
-        Ok(Some(listener))
+    /// The new socket, if the admin API is to move to `bind`.
+    fn bind_if_moved(&self, bind: SocketAddr) -> Result<Option<TcpListener>, BindError> {
+        let servers = self.servers.borrow();
+        let left = servers.last().filter(|server| server.bind() != bind).map(Server::address);
+        let Some(left) = left else { return Ok(None) };
+        server::bind(bind, Some(left)).map(Some).map_err(|source| BindError { address: bind, source })
     }
 
     pub(crate) fn token(&self) -> Ref<'_, Option<Token>> {

@@ -59,7 +59,7 @@ pub(super) async fn serve(socket: TcpStream, operator: Weak<Operator>, mut mode:
         if let Poll::Ready(ended) = Pin::new(&mut connection).poll(cx) {
             return Poll::Ready(ended.map_or_else(End::Failed, |()| End::Done));
         }
-        let Some(deadline) = talk.deadline().map(Instant::from_std) else { return Poll::Pending };
+        let Some(deadline) = talk.deadline() else { return Poll::Pending };
         if alarm.deadline() != deadline {
             alarm.as_mut().reset(deadline);
         }

@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use std::rc::Weak;
 use std::time::Duration;
 
+use socket2::{Domain, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
@@ -21,7 +22,7 @@ use crate::operator::Operator;
 /// Connections at once; the next ones wait in the socket's queue.
 const CONNECTIONS_MAX: usize = 256;
 /// Connections that may wait in the socket's queue.
-const BACKLOG: u32 = 256;
+const BACKLOG: i32 = 256;
 /// Between two tries to accept while the system has no files left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -42,13 +43,29 @@ enum Mode {
     Stop,
 }
 
-/// Binds the admin address.
-pub(crate) async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
+/// Binds the admin address. What anybody else has is refused; our own socket at `left`, which is about to be
+/// left, is not in the way (127.0.0.1:9000 becomes 0.0.0.0:9000).
+pub(crate) fn bind(address: SocketAddr, left: Option<SocketAddr>) -> io::Result<TcpListener> {
+    match bind_socket(address, false) {
+        Err(error)
+            if error.kind() == io::ErrorKind::AddrInUse
+                && left.is_some_and(|left| left.port() == address.port()) =>
+        {
+            bind_socket(address, true)
+        }
+        bound => bound,
+    }
+}
+
+fn bind_socket(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
     socket.set_reuse_address(true)?;
+    socket.set_reuse_port(shared)?;
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG.cast_signed())?;
+    // From now on the next one of ours may bind beside it; another process asks without, and is refused.
+    socket.set_reuse_port(true)?;
+    socket.listen(BACKLOG)?;
     TcpListener::from_std(socket.into())
 }
 

@@ -2,8 +2,9 @@
 //! connection's owner, all in one task.
 
 use std::cell::Cell;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use tokio::time::Instant;
 use weir_proxy::framing::Violation;
 
 /// For a request's head, from its first byte; and for the first byte of a connection.
