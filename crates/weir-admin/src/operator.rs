@@ -179,7 +179,7 @@ pub(crate) async fn parse(text: String) -> Result<Result<Parsed, Diagnostics>, R
     parsed.map_err(|_| ReloadError::Defect)
 }
 
-/// Reads the token that `admin` names, apart from the main thread: the file may be a pipe.
+/// Reads the token that `admin` names, apart from the main thread: the file may be far away.
 async fn read_token(admin: Admin) -> Result<Option<Token>, TokenError> {
     let Some(path) = admin.token_file else { return Ok(None) };
     let read = tokio::task::spawn_blocking(move || Token::read(&path)).await;

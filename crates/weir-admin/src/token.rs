@@ -28,6 +28,8 @@ pub struct TokenError {
 enum Fault {
     #[error("can't read it: {0}; it must exist and be readable by the user that runs Weir")]
     Unreadable(#[from] io::Error),
+    #[error("it is not a regular file, and must be one: it is read again at every reload")]
+    NotAFile,
     #[error(
         "its first line has {0} characters; at least {CHARACTERS_MIN} are needed, for example from \
          `head -c 24 /dev/urandom | base64`"
@@ -71,6 +73,10 @@ impl Token {
 
 fn first_line(path: &Path) -> Result<Vec<u8>, Fault> {
     let mut bytes = Vec::new();
+    // A pipe that nobody writes to would hold up this reload, and every later one, for ever.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(Fault::NotAFile);
+    }
     File::open(path)?.take(LINE_BYTES_MAX).read_to_end(&mut bytes)?;
     match bytes.iter().position(|&byte| byte == b'\n') {
         Some(end) => bytes.truncate(end),
@@ -106,5 +112,7 @@ mod tests {
         }
         let error = Token::read(Path::new("/nowhere/token")).err().unwrap().to_string();
         assert!(error.starts_with("admin.token_file: /nowhere/token: can't read it"), "{error}");
+        let error = Token::read(Path::new("/dev/null")).err().unwrap().to_string();
+        assert!(error.contains("not a regular file"), "{error}");
     }
 }

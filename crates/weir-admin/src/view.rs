@@ -1,18 +1,20 @@
 //! Snapshots and statuses as the API shows them. These shapes are the API: fields are added, never renamed.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
 use weir_config::health::ProbeResult;
 use weir_config::model::{Balance, Name};
 use weir_proxy::Phase;
-use weir_proxy::access_log::rfc3339;
+use weir_proxy::access_log::{Counts, rfc3339};
 use weir_proxy::snapshot::{Listener, OperatorState, Pool, Server, Snapshot};
 use weir_proxy::stats::Row;
 
 use crate::operator::Operator;
+use crate::reloads::Reloads;
 
 /// `/api/v1/stats`.
 pub(crate) struct StatsView<'a> {
@@ -30,39 +32,61 @@ impl Serialize for StatsView<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self { operator, snapshot } = self;
         let proxy = operator.proxy();
-        let log = proxy.access_log();
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("version", env!("CARGO_PKG_VERSION"))?;
         map.serialize_entry("generation", &snapshot.generation)?;
         map.serialize_entry("phase", phase_word(proxy.phase()))?;
         map.serialize_entry("uptime_seconds", &operator.started.0.elapsed().as_secs())?;
-        map.serialize_entry("last_reload", &last_reload(operator))?;
+        map.serialize_entry("last_reload", &LastReload::of(&operator.reloads()))?;
         map.serialize_entry("sessions_limit", &proxy.sessions_max())?;
         map.serialize_entry("workers", &Workers(operator))?;
         map.serialize_entry("listeners", &Listeners { operator, listeners: &snapshot.listeners })?;
         map.serialize_entry("pools", &PoolsView(&snapshot.pools))?;
-        map.serialize_entry(
-            "access_log",
-            &json!({
-                "lines": log.lines,
-                "dropped": log.dropped,
-                "failed": log.failed,
-                "write_errors": log.write_errors,
-            }),
-        )?;
+        map.serialize_entry("access_log", &AccessLogView::of(proxy.access_log()))?;
         map.end()
     }
 }
 
-fn last_reload(operator: &Operator) -> Value {
-    let reloads = operator.reloads();
-    json!({
-        "succeeded": reloads.error.is_none(),
-        "at": rfc3339(reloads.at),
-        "error": reloads.error,
-        "reloads_succeeded": reloads.succeeded,
-        "reloads_failed": reloads.failed,
-    })
+#[derive(Serialize)]
+struct LastReload {
+    succeeded: bool,
+    at: Time,
+    error: Option<String>,
+    reloads_succeeded: u64,
+    reloads_failed: u64,
+}
+
+impl LastReload {
+    fn of(reloads: &Reloads) -> Self {
+        Self {
+            succeeded: reloads.error.is_none(),
+            at: Time(reloads.at),
+            error: reloads.error.clone(),
+            reloads_succeeded: reloads.succeeded,
+            reloads_failed: reloads.failed,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct AccessLogView {
+    lines: u64,
+    dropped: u64,
+    failed: u64,
+    write_errors: u64,
+}
+
+impl AccessLogView {
+    fn of(Counts { lines, dropped, failed, write_errors }: Counts) -> Self {
+        Self { lines, dropped, failed, write_errors }
+    }
+}
+
+#[derive(Serialize)]
+struct WorkerView {
+    worker: usize,
+    sessions_open: u64,
+    counters: Counters,
 }
 
 struct Workers<'a>(&'a Operator);
@@ -72,13 +96,17 @@ impl Serialize for Workers<'_> {
         let workers = self.0.proxy().workers();
         serializer.collect_seq((0..workers.workers()).map(|worker| {
             let totals = workers.worker(worker);
-            json!({
-                "worker": worker,
-                "sessions_open": totals.sessions.saturating_sub(totals.sessions_closed),
-                "counters": Counters(totals.rows()),
-            })
+            let sessions_open = totals.sessions.saturating_sub(totals.sessions_closed);
+            WorkerView { worker, sessions_open, counters: Counters(totals.rows()) }
         }))
     }
+}
+
+#[derive(Serialize)]
+struct ListenerView<'a> {
+    bind: Vec<&'a SocketAddr>,
+    sessions_open: u64,
+    counters: Counters,
 }
 
 struct Listeners<'a> {
@@ -91,15 +119,10 @@ impl Serialize for Listeners<'_> {
         let bound = self.operator.proxy().bound();
         serializer.collect_map(self.listeners.iter().map(|listener| {
             let name = &*listener.config.name;
-            let addresses: Vec<_> =
-                bound.iter().filter(|(owner, _)| owner == name).map(|(_, address)| address).collect();
+            let bind = bound.iter().filter(|(owner, _)| owner == name).map(|(_, address)| address).collect();
             let totals = listener.status.counters.totals();
-            let view = json!({
-                "bind": addresses,
-                "sessions_open": totals.sessions.saturating_sub(totals.sessions_closed),
-                "counters": Counters(totals.rows()),
-            });
-            (name, view)
+            let sessions_open = totals.sessions.saturating_sub(totals.sessions_closed);
+            (name, ListenerView { bind, sessions_open, counters: Counters(totals.rows()) })
         }))
     }
 }

@@ -8,7 +8,6 @@
 use http::header::{AUTHORIZATION, HOST, ORIGIN};
 use http::{HeaderMap, HeaderValue, Request};
 
-use super::is_safe;
 use super::problem::{Kind, Problem};
 use crate::operator::Operator;
 use crate::token::Token;
@@ -20,7 +19,7 @@ pub(super) fn check<B>(operator: &Operator, request: &Request<B>) -> Result<(), 
         Some(token) => check_token(token, headers)?,
         None => check_host(headers)?,
     }
-    if is_safe(request.method()) { Ok(()) } else { check_origin(headers) }
+    if request.method().is_safe() { Ok(()) } else { check_origin(headers) }
 }
 
 fn check_token(token: &Token, headers: &HeaderMap) -> Result<(), Problem> {

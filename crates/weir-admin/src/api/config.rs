@@ -39,8 +39,10 @@ pub(super) async fn replace(operator: &Rc<Operator>, request: Request<Incoming>)
     let expected = expected_generation(request.headers())?;
     let _permit = permit(operator)?;
     let text = body::read(request, &CONFIGURATION).await?;
-    let Reloaded { applied, warnings } =
-        operator.replace(text, expected).await.map_err(|error| problem(&error))?;
+    let Reloaded { applied, warnings } = operator.replace(text, expected).await.map_err(|error| {
+        tracing::warn!(%error, "configuration refused; the old one serves");
+        problem(&error)
+    })?;
     let generation = applied.generation;
     tracing::info!(generation, "configuration replaced by the operator");
     let warnings: Vec<_> = warnings.iter().collect();

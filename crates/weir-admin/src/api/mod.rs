@@ -19,7 +19,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use serde::Serialize;
 
@@ -89,9 +89,4 @@ fn json(status: StatusCode, value: &impl Serialize) -> Result<Answer, Problem> {
     let mut answer = text("application/json", body);
     *answer.status_mut() = status;
     Ok(answer)
-}
-
-/// Whether a method may change something.
-fn is_safe(method: &Method) -> bool {
-    method.is_safe() // RFC 9110 section 9.2.1
 }

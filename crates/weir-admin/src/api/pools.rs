@@ -1,16 +1,21 @@
 //! `/api/v1/pools`: pools with their servers.
 
 use http::StatusCode;
-use serde_json::json;
+use serde::Serialize;
 
 use super::problem::{Kind, Problem};
 use super::{Answer, json};
 use crate::operator::Operator;
 use crate::view::{PoolView, PoolsView};
 
+#[derive(Serialize)]
+struct List<'a> {
+    pools: PoolsView<'a>,
+}
+
 pub(super) fn list(operator: &Operator) -> Result<Answer, Problem> {
     let snapshot = operator.proxy().snapshot();
-    json(StatusCode::OK, &json!({ "pools": PoolsView(&snapshot.pools) }))
+    json(StatusCode::OK, &List { pools: PoolsView(&snapshot.pools) })
 }
 
 pub(super) fn get(operator: &Operator, name: &str) -> Result<Answer, Problem> {

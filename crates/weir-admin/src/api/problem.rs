@@ -29,6 +29,7 @@ pub(crate) enum Kind {
     InvalidConfiguration,
     NotApplicable,
     Unsupported,
+    Version,
     Busy,
     Stopping,
     Defect,
@@ -72,6 +73,9 @@ impl Kind {
                 (StatusCode::CONFLICT, "not-applicable", "The configuration can't be applied here")
             }
             Self::Unsupported => (StatusCode::NOT_IMPLEMENTED, "unsupported", "That is not implemented"),
+            Self::Version => {
+                (StatusCode::HTTP_VERSION_NOT_SUPPORTED, "version", "HTTP/1.0 and HTTP/1.1 are spoken here")
+            }
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy", "Too much is going on"),
             Self::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping", "Weir is about to stop"),
             Self::Defect => (StatusCode::INTERNAL_SERVER_ERROR, "defect", "A defect in Weir"),
@@ -84,7 +88,8 @@ impl Kind {
             StatusCode::PAYLOAD_TOO_LARGE => Self::TooLarge,
             StatusCode::URI_TOO_LONG => Self::TargetTooLong,
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => Self::HeadTooLarge,
-            StatusCode::NOT_IMPLEMENTED | StatusCode::HTTP_VERSION_NOT_SUPPORTED => Self::Unsupported,
+            StatusCode::NOT_IMPLEMENTED => Self::Unsupported,
+            StatusCode::HTTP_VERSION_NOT_SUPPORTED => Self::Version,
             _ => Self::Malformed,
         }
     }

@@ -128,6 +128,7 @@ fn malformed_and_oversized_heads_are_problems() {
             (b"NONSENSE\r\n\r\n".to_vec(), 400),
             (b"GET /healthz HTTP/1.1\r\n\r\n".to_vec(), 400),
             (b"GET /healthz HTTP/1.1\nHost: localhost\n\n".to_vec(), 400),
+            (b"GET /healthz HTTP/2.0\r\nHost: localhost\r\n\r\n".to_vec(), 505),
             (head("A : b\r\n"), 400),
             (head("Content-Length: 1\r\nTransfer-Encoding: chunked\r\n"), 400),
             (head(&format!("A: {}\r\n", "a".repeat(17 << 10))), 431),
