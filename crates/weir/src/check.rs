@@ -30,7 +30,8 @@ pub(crate) fn main(options: &Options) -> anyhow::Result<ExitCode> {
             } else {
                 let (listeners, pools) = (parsed.config.listeners.len(), parsed.config.pools.len());
                 let servers: usize = parsed.config.pools.iter().map(|pool| pool.servers.len()).sum();
-                say(&format!("{name}: valid ({listeners} listeners, {pools} pools, {servers} servers)"));
+                let all = [count(listeners, "listener"), count(pools, "pool"), count(servers, "server")];
+                say(&format!("{name}: valid ({})", all.join(", ")));
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -39,6 +40,11 @@ pub(crate) fn main(options: &Options) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::FAILURE)
         }
     }
+}
+
+/// `2 pools`, `1 pool`.
+fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 /// Reads a configuration file, or standard input for `-`.
