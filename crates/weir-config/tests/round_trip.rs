@@ -256,8 +256,9 @@ fn pool() -> impl Strategy<Value = Pool> {
         Balance::First,
     ]);
     let timeouts = (time(), time(), time(), time(), time()).prop_map(
-        |(connect, response, body_idle, queue, keep_alive)| PoolTimeouts {
+        |(connect, continue_wait, response, body_idle, queue, keep_alive)| PoolTimeouts {
             connect,
+            continue_wait,
             response,
             body_idle,
             queue,

@@ -234,6 +234,9 @@ impl StatusRanges {
 pub struct PoolTimeouts {
     /// To accept a connection. Default 3 s.
     pub connect: Duration,
+    /// To say 100 (Continue) to a request that waits for it before it sends its body; after that the body is
+    /// sent all the same (RFC 9110 section 10.1.1). Default 1 s.
+    pub continue_wait: Duration,
     /// From the end of the request to the head of the answer; 504 after that. Default 60 s.
     pub response: Duration,
     /// Between two pieces of the answer's body, and between two pieces of a request's body that the server
@@ -249,6 +252,7 @@ impl Default for PoolTimeouts {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(3),
+            continue_wait: Duration::from_secs(1),
             response: Duration::from_secs(60),
             body_idle: Duration::from_secs(30),
             queue: Duration::from_secs(5),

@@ -207,6 +207,12 @@ impl Section for PoolTimeouts {
             TIME,
             "Between two pieces of the answer's body, and between two pieces of a request's body that the server takes."
         ),
+        field!(
+            "continue_wait",
+            continue_wait,
+            TIME,
+            "How long a request's body waits for the server's 100 (Continue) before it is sent all the same."
+        ),
         field!("queue", queue, TIME, "How long a request waits for a server with room; 503 after that."),
         field!(
             "keep_alive",

@@ -16,12 +16,9 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::failure::Failure;
+use crate::framing::Violation;
 use crate::session::Session;
 use crate::session::watchdog::Wait;
-
-/// How long the server's 100 (Continue) is waited for before the body is sent without it (RFC 9110 section
-/// 10.1.1 wants a bound and names none; curl's is the same).
-const CONTINUE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A request's body as hyper sends it.
 pub(crate) struct RequestBody(Option<Rc<Source>>);
@@ -37,6 +34,8 @@ pub(crate) struct Source {
     failure: RefCell<Option<Failure>>,
     /// With `Expect: 100-continue`: set once the server asked for the body.
     continued: Option<Arc<AtomicBool>>,
+    /// How long the server's 100 (Continue) is waited for before the body is sent without it.
+    continue_wait: Duration,
 }
 
 /// What can be known about a body after hyper has taken it.
@@ -44,12 +43,13 @@ pub(crate) struct Source {
 pub(crate) struct Progress(Option<Rc<Source>>);
 
 impl RequestBody {
-    /// The body that `incoming` brings, `idle` being the longest pause between two pieces of it.
+    /// The body that `incoming` brings, `idle` being the longest pause between two pieces of it. With
+    /// `continue_wait` it is held back until the server asks for it, at most for so long.
     pub(crate) fn new(
         incoming: Incoming,
         session: &Rc<Session>,
         idle: Duration,
-        expects_continue: bool,
+        continue_wait: Option<Duration>,
     ) -> Self {
         if incoming.is_end_stream() {
             return Self(None);
@@ -62,7 +62,8 @@ impl RequestBody {
             ended: Cell::new(false),
             bytes: Cell::new(0),
             failure: RefCell::new(None),
-            continued: expects_continue.then(Arc::default),
+            continued: continue_wait.map(|_| Arc::default()),
+            continue_wait: continue_wait.unwrap_or_default(),
         })))
     }
 
@@ -120,7 +121,7 @@ impl Source {
             self.session.watchdog.end(Wait::Continue);
             return Poll::Ready(());
         }
-        self.session.watchdog.begin(Wait::Continue, CONTINUE_TIMEOUT);
+        self.session.watchdog.begin(Wait::Continue, self.continue_wait);
         if !self.session.watchdog.poll_expired(Wait::Continue, cx) {
             return Poll::Pending;
         }
@@ -164,10 +165,10 @@ impl Body for RequestBody {
             }
             Poll::Ready(Some(Err(_))) => {
                 watchdog.end(Wait::ClientSends);
-                let failure = source
-                    .session
-                    .body_refused()
-                    .map_or(Failure::DownstreamGone, Failure::DownstreamMalformed);
+                let failure = match source.session.body_refused() {
+                    None | Some(Violation::Truncated) => Failure::DownstreamGone,
+                    Some(violation) => Failure::DownstreamMalformed(violation),
+                };
                 source.failure.replace(Some(failure));
                 Poll::Ready(Some(Err(ClientFailed)))
             }

@@ -25,6 +25,9 @@ pub(crate) enum Failure {
     /// The client took too long to send the next piece of its request's body.
     #[error("the client stopped sending its request's body (timeouts.body_idle)")]
     DownstreamBodyTimeout,
+    /// The client took too long to take the next piece of the response.
+    #[error("the client stopped taking the response (timeouts.body_idle)")]
+    DownstreamStuck,
     /// The client closed or reset the connection before the exchange was over.
     #[error("the client went away")]
     DownstreamGone,
@@ -101,6 +104,7 @@ impl Failure {
             Self::DownstreamTarget => (StatusCode::BAD_REQUEST, b"CR"),
             Self::DownstreamHeadTimeout => (StatusCode::REQUEST_TIMEOUT, b"cR"),
             Self::DownstreamBodyTimeout => (StatusCode::REQUEST_TIMEOUT, b"cD"),
+            Self::DownstreamStuck => (CLIENT_CLOSED_REQUEST, b"cD"),
             Self::DownstreamGone => (CLIENT_CLOSED_REQUEST, b"CD"),
             Self::UpstreamConnect(_) => (StatusCode::BAD_GATEWAY, b"SC"),
             Self::UpstreamConnectTimeout => (StatusCode::GATEWAY_TIMEOUT, b"sC"),
@@ -147,6 +151,7 @@ impl Failure {
             | Self::DownstreamTarget
             | Self::DownstreamHeadTimeout
             | Self::DownstreamBodyTimeout
+            | Self::DownstreamStuck
             | Self::DownstreamGone
             | Self::TunnelIdle
             | Self::LocalNoRoute
@@ -162,6 +167,7 @@ impl Failure {
             Self::DownstreamMalformed(_)
             | Self::DownstreamHeadTimeout
             | Self::DownstreamBodyTimeout
+            | Self::DownstreamStuck
             | Self::DownstreamGone => true,
             Self::DownstreamMethod
             | Self::DownstreamTarget

@@ -120,8 +120,9 @@ async fn serve(exchange: &mut Exchange, request: Request<Incoming>) -> Result<Se
         Action::Pool(id) => {
             let pool = exchange.choose_pool(*id);
             let expects_continue = head.headers.contains_key(header::EXPECT);
+            let continue_wait = expects_continue.then_some(pool.pool.config.timeouts.continue_wait);
             let idle = config.timeouts.body_idle;
-            let body = RequestBody::new(incoming, exchange.session(), idle, expects_continue);
+            let body = RequestBody::new(incoming, exchange.session(), idle, continue_wait);
             head.uri = target.into_origin_form();
             relay(exchange, &pool, &client, head, body).await
         }

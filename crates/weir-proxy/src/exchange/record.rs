@@ -169,7 +169,8 @@ impl Exchange {
 
     /// The client did not take the whole response.
     pub(crate) fn abandoned(&mut self) {
-        self.failed(Failure::DownstreamGone);
+        let stuck = self.session.client_is_stuck();
+        self.failed(if stuck { Failure::DownstreamStuck } else { Failure::DownstreamGone });
     }
 
     /// Nothing moved in its tunnel for too long.
@@ -197,7 +198,9 @@ impl Exchange {
         }
         match &self.failure {
             Some(Failure::DownstreamMalformed(_) | Failure::DownstreamTarget) => counters.refused.add(1),
-            Some(Failure::DownstreamHeadTimeout | Failure::DownstreamBodyTimeout) => counters.timeouts.add(1),
+            Some(
+                Failure::DownstreamHeadTimeout | Failure::DownstreamBodyTimeout | Failure::DownstreamStuck,
+            ) => counters.timeouts.add(1),
             Some(Failure::DownstreamGone) if self.status != CLIENT_CLOSED_REQUEST => counters.aborted.add(1),
             Some(_) | None => {}
         }

@@ -126,6 +126,7 @@ async fn busy(session: &Rc<Session>, socket: TcpStream) -> End {
             });
         }
         if watchdog.poll_expired(Wait::ClientReads, cx) {
+            session.client_stuck.set(true);
             return Poll::Ready(Why::ClientStuck);
         }
         if watchdog.poll_expired(Wait::RequestHead, cx) {
@@ -160,7 +161,8 @@ async fn busy(session: &Rc<Session>, socket: TcpStream) -> End {
         Why::Ended if empty && !mid_message => End::Closed,
         Why::Ended => End::Unread(socket),
         Why::ClientStuck => {
-            session.listener().counters().timeouts.add(1);
+            // Reset it: what the kernel still holds for this client would be held for minutes more.
+            let _ = socket2::SockRef::from(&socket).set_linger(Some(Duration::ZERO));
             End::Closed
         }
         Why::HeadTimeout => End::Refused(Failure::DownstreamHeadTimeout, socket),

@@ -35,6 +35,8 @@ pub(crate) struct Session {
     head_refused: Cell<Option<Violation>>,
     /// What was wrong with a body that is under way: the exchange answers.
     body_refused: Cell<Option<Violation>>,
+    /// The client took nothing of the response for too long.
+    client_stuck: Cell<bool>,
     /// What the session becomes when its 101 is written.
     pub(crate) tunnel: RefCell<Option<Tunnel>>,
     /// How long a server may leave bytes untaken: the present exchange's pool says.
@@ -55,6 +57,7 @@ impl Session {
             exchanges: Cell::new(0),
             head_refused: Cell::new(None),
             body_refused: Cell::new(None),
+            client_stuck: Cell::new(false),
             tunnel: RefCell::new(None),
             server_reads: Cell::new(Duration::ZERO),
         }
@@ -105,6 +108,11 @@ impl Session {
     /// What was wrong with the request's body, if anything.
     pub(crate) fn body_refused(&self) -> Option<Violation> {
         self.body_refused.get()
+    }
+
+    /// Whether the session ends because the client took nothing of the response for too long.
+    pub(crate) fn client_is_stuck(&self) -> bool {
+        self.client_stuck.get()
     }
 
     pub(crate) fn set_server_reads(&self, timeout: Duration) {

@@ -137,11 +137,13 @@ fn begin(local: &Rc<Local>, listener: &str, stream: TcpStream, peer: SocketAddr)
     let ended = Ended { local: Rc::clone(local), listener: Rc::clone(&listener) };
     local.counters().sessions.add(1);
     listener.counters().sessions.add(1);
-    let local = Rc::clone(local);
-    tokio::task::spawn_local(async move {
+    let name = listener.listener.config.name.clone();
+    let serving = Rc::clone(local);
+    let task = tokio::task::spawn_local(async move {
         let _ended = ended;
-        session::http::serve(local, listener, stream, peer).await;
+        session::http::serve(serving, listener, stream, peer).await;
     });
+    local.sessions.add(name, task.abort_handle());
 }
 
 /// Counts a session's end, and its panic if it has one: the runtime keeps the panic from other sessions.

@@ -12,6 +12,7 @@ use arc_swap::Cache;
 use weir_config::model::{Balance, PoolId};
 
 use super::deadline::Deadlines;
+use super::sessions::Sessions;
 use crate::access_log::Sink;
 use crate::balancer::{Balancer, Members, PickKey};
 use crate::retry::Budget;
@@ -27,6 +28,7 @@ pub(crate) struct Local {
     pub(crate) shared: Arc<Shared>,
     pub(crate) deadlines: Rc<Deadlines>,
     pub(crate) log: Sink,
+    pub(crate) sessions: Sessions,
     /// No new exchange on kept connections: every session ends with its exchange.
     draining: Cell<bool>,
     /// Wakes the sessions when `draining` is set or a listener went away.
@@ -81,6 +83,7 @@ impl Local {
             shared,
             deadlines: Rc::default(),
             log,
+            sessions: Sessions::default(),
             draining: Cell::new(false),
             attention: tokio::sync::Notify::new(),
             cache: RefCell::new(cache),

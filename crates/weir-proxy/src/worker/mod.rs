@@ -5,6 +5,7 @@
 mod accept;
 pub(crate) mod deadline;
 pub(crate) mod local;
+mod sessions;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -20,6 +21,7 @@ use weir_config::model::Name;
 
 use self::accept::Acceptor;
 use self::local::Local;
+use self::sessions::Sessions;
 use crate::access_log::Sink;
 use crate::control::sockets::SocketKey;
 use crate::shared::Shared;
@@ -98,6 +100,8 @@ async fn run(id: usize, shared: Arc<Shared>, mut mailbox: mpsc::Receiver<Mail>, 
             Mail::Refresh => {
                 local.view(); // lets the old snapshot go, even if no request comes
                 local.attention.notify_waiters();
+                let bound = local.shared.snapshot.load().config.timeouts.drain;
+                Sessions::cut_removed(&local, bound);
             }
             Mail::Drain => {
                 acceptors.clear();
