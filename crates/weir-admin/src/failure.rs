@@ -26,8 +26,8 @@ pub enum StartError {
 #[derive(Debug, thiserror::Error)]
 pub enum ReloadError {
     /// The text is no valid configuration.
-    #[error("the configuration is not valid")]
-    Invalid(#[source] Diagnostics),
+    #[error("the configuration is not valid: {}", summary(.0))]
+    Invalid(Diagnostics),
     /// The file with the admin token is of no use.
     #[error(transparent)]
     Token(#[from] TokenError),
@@ -68,5 +68,15 @@ impl ReloadError {
                 format!("error: {file}: {self}\n")
             }
         }
+    }
+}
+
+/// The first diagnostic, and how many more there are, in one line.
+fn summary(found: &Diagnostics) -> String {
+    let Some(first) = found.iter().next() else { return "no reason is known".to_owned() };
+    let text = format!("line {}: {}", first.line, first.message);
+    match found.errors() + found.warnings() - 1 {
+        0 => text,
+        more => format!("{text} (and {more} more)"),
     }
 }

@@ -80,8 +80,7 @@ fn with_etag(mut answer: Answer, generation: u64) -> Answer {
 fn problem(error: &ReloadError) -> Problem {
     let kind = match error {
         ReloadError::Invalid(found) => {
-            let (errors, warnings) = (found.errors(), found.warnings());
-            let detail = format!("{errors} errors and {warnings} warnings; what served before still does");
+            let detail = format!("{error}; what served before still does");
             return Problem::new(Kind::InvalidConfiguration, detail)
                 .with_diagnostics(found.iter().cloned().collect());
         }

@@ -36,8 +36,6 @@ pub(super) async fn change(
         .set_server(pool, server, change)
         .await
         .map_err(|UnknownServer { pool, server }| no_such_server(&pool, &server))?;
-    let ServerChange { state, weight } = change;
-    tracing::info!(pool, server, ?state, weight = weight.map(Weight::get), "server changed by the operator");
     get(operator, pool, server)
 }
 

@@ -54,7 +54,7 @@ const BY_CLASS: &str = "responses_";
 pub(crate) fn render(operator: &Operator) -> String {
     let proxy = operator.proxy();
     let snapshot = proxy.snapshot();
-    let mut text = Text::default();
+    let mut text = Text::for_servers(snapshot.pools.iter().map(|pool| pool.servers.len()).sum());
 
     let process = ProcessNow {
         generation: snapshot.generation,

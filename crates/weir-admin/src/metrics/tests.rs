@@ -5,7 +5,7 @@ use super::*;
 
 #[test]
 fn labels_are_escaped() {
-    let mut text = Text::default();
+    let mut text = Text::for_servers(0);
     text.series("m", "", &Labels::new([("a", "q\"b\\n\n")]), 1);
     assert_eq!(text.finish(), "m{a=\"q\\\"b\\\\n\\n\"} 1\n");
 }
@@ -24,7 +24,7 @@ fn classes_of_statuses_are_one_family() {
         rows: rows(base),
         now: (),
     });
-    let mut text = Text::default();
+    let mut text = Text::for_servers(0);
     counters(&mut text, "p_", &samples);
     let expected = "\
 # HELP p_exchanges_total Help.
@@ -50,7 +50,7 @@ fn buckets_are_cumulated() {
     let mut totals = HistogramTotals { seconds: 1.5, ..HistogramTotals::default() };
     totals.buckets[0] = 2;
     totals.buckets[16] = 3;
-    let mut text = Text::default();
+    let mut text = Text::for_servers(0);
     histogram(&mut text, "h", &Labels::new([("pool", "a")]), &totals);
     let text = text.finish();
     assert!(text.starts_with("h_bucket{pool=\"a\",le=\"0.0005\"} 2\n"), "{text}");

@@ -3,7 +3,6 @@
 use std::fmt::{Display, Write};
 
 /// Metrics as text.
-#[derive(Default)]
 pub(super) struct Text(String);
 
 /// Labels, ready to be written: `pool="a",server="b"`. Escaped once, written many times.
@@ -27,6 +26,13 @@ impl Labels {
 }
 
 impl Text {
+    /// Room for the metrics of `servers`: growing by doubling would copy it all once more.
+    pub(super) fn for_servers(servers: usize) -> Self {
+        const BYTES_PER_SERVER: usize = 1536;
+        const BYTES_OF_REST: usize = 64 << 10;
+        Self(String::with_capacity(BYTES_OF_REST + servers * BYTES_PER_SERVER))
+    }
+
     /// Begins a family; all its series must follow.
     pub(super) fn family(&mut self, name: &str, kind: &str, help: &str) {
         let help = help.replace('\\', "\\\\").replace('\n', "\\n");

@@ -35,7 +35,8 @@ fn another_configuration_takes_effect_and_a_refused_one_changes_nothing() {
         let before = weir.get(CONFIG).await;
 
         let refused = weir.ask("PUT", CONFIG, "", &plain_with("pool: web", "pool: wbe")).await;
-        refused.problem(422);
+        let detail = refused.problem(422);
+        assert!(detail.contains("line 11: no pool named `wbe`"), "{detail}");
         let diagnostic = &refused.json()["diagnostics"][0];
         assert_eq!((&diagnostic["severity"], &diagnostic["line"]), (&"error".into(), &11.into()));
         weir.ask("PUT", CONFIG, "", "").await.problem(422);
