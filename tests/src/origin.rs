@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::message::{Framing, Head};
+use crate::until;
 use crate::wire::{Record, Wire};
 
 /// A scripted server, which ends as if it were killed when it is dropped.
@@ -71,7 +72,8 @@ impl Origin {
         address: SocketAddr,
         script: impl Fn(&mut Peer) -> io::Result<()> + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind(address).unwrap_or_else(|error| panic!("{address}: {error}"));
+        // A port that was just given up may be held a moment longer, by a child that another test starts.
+        let listener = until(&format!("{address} can be bound"), || TcpListener::bind(address).ok());
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared::default());
         let accepting = {
@@ -121,9 +123,17 @@ impl Origin {
         Self::scripted(|peer| peer.wait_for_end())
     }
 
-    /// An address at which nobody listens.
+    /// An address at which nobody listens, and nobody else will while the tests run.
     pub fn nobody() -> SocketAddr {
-        // The kernel gives a port out again late: it is nobody's for the time of a test.
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        let address = socket.local_addr().unwrap().as_socket().unwrap();
+        std::mem::forget(socket); // bound, so nobody else gets it; and not listening
+        address
+    }
+
+    /// An address for a program that can't be told to take any: free now.
+    pub fn free() -> SocketAddr {
         TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap()
     }
 

@@ -49,10 +49,19 @@ impl Wire {
         self.socket.write_all(bytes)
     }
 
+    fn read(&mut self, piece: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.socket.read(piece) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                done => return done,
+            }
+        }
+    }
+
     /// Reads more; 0 at the end.
     fn fill(&mut self) -> io::Result<usize> {
         let mut piece = [0; 64 << 10];
-        let count = self.socket.read(&mut piece)?;
+        let count = self.read(&mut piece)?;
         self.buffer.extend_from_slice(&piece[..count]);
         if let Some(record) = &self.record {
             let mut record = record.lock().unwrap();
@@ -113,7 +122,7 @@ impl Wire {
         count -= buffered as u64;
         while count > 0 {
             let most = piece.len().min(usize::try_from(count).unwrap_or(usize::MAX));
-            match self.socket.read(&mut piece[..most])? {
+            match self.read(&mut piece[..most])? {
                 0 => return Err(io::Error::new(ErrorKind::UnexpectedEof, format!("{count} bytes missing"))),
                 read => count -= read as u64,
             }

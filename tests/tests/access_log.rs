@@ -61,11 +61,20 @@ fn every_exchange_has_exactly_one_line() {
 fn what_a_client_writes_can_forge_no_line() {
     let origin = Origin::named("a");
     let weir = Weir::with_servers(&[origin.address()]);
-    let mut client = Client::connect(weir.web());
-    client.exchange(
-        "GET /x\"} HTTP/1.1\r\nHost: a\r\nUser-Agent: \"}\t{\"status\":500}\\ \x1b[2J \u{e9}\r\nReferer: \u{9b}2J\r\n\r\n",
-    );
-    client.exchange("GET /end HTTP/1.1\r\nHost: a\r\n\r\n");
+    for (request, status) in [
+        (
+            "GET /a'}{ HTTP/1.1\r\nHost: a\r\nUser-Agent: \"}\t{\"status\":500}\\ \u{e9}\r\nReferer: \u{9b}2J\r\n\r\n",
+            200,
+        ),
+        ("GET /b HTTP/1.1\r\nHost: a\r\nUser-Agent: \x1b[2J\r\n\r\n", 400),
+        ("GET /c\" HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    ] {
+        let mut client = Client::connect(weir.web());
+        assert_eq!(client.exchange(request).status, status, "{request:?}");
+        drop(client);
+    }
+    eventually("the lines", || weir.access_log().len() == 3);
+    assert_eq!(get(weir.web(), "/end").status, 200);
     weir.access_line("/end");
     let text = weir.access_log_text();
     assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
@@ -153,13 +162,14 @@ fn a_rotated_file_is_left_at_a_reload_and_no_line_is_lost() {
     for n in 10..20 {
         client.get(&format!("/{n}"));
     }
+    let lines = |path: &std::path::Path| std::fs::read_to_string(path).unwrap_or_default().lines().count();
+    eventually("the old file has what came before", || lines(&old) == 20);
     weir.reload(&config);
     for n in 20..30 {
         client.get(&format!("/{n}"));
     }
-    let lines = |path: &std::path::Path| std::fs::read_to_string(path).unwrap_or_default().lines().count();
-    eventually("all lines", || lines(&old) + lines(&log) == 30);
-    assert!(lines(&log) >= 10 && lines(&old) >= 20);
+    eventually("the new file has the rest", || lines(&log) == 10);
+    assert_eq!(lines(&old), 20);
 }
 
 #[test]

@@ -210,9 +210,9 @@ fn send(weir: &Weir, path: &str) -> Client {
     client
 }
 
-/// The pool's counter of this name, found wherever the answer has it.
+/// The pool's counter of this name.
 fn pool_number(weir: &Weir, name: &str) -> u64 {
-    weir.admin().json("/api/v1/stats")["pools"]["web"][name].as_u64().unwrap_or_default()
+    weir.admin().json("/api/v1/stats")["pools"]["web"]["counters"][name].as_u64().unwrap_or_default()
 }
 
 #[test]

@@ -32,19 +32,19 @@ impl Patient {
     }
 }
 
-const SLOW_503: &str = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
+const SERVICE_UNAVAILABLE: &str = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
 
-fn pool(a: &Patient, b: &Origin, check: &str) -> Weir {
+fn pool(a: &Patient, b: &Patient, check: &str) -> Weir {
     Weir::with_pool(&format!(
         "{{ servers: [{{ name: a, address: \"{}\" }}, {{ name: b, address: \"{}\", backup: true }}], check: \
          {{ {check}, interval: 100ms, timeout: 1s, rise: 2, fall: 2 }} }}",
         a.origin.address(),
-        b.address()
+        b.origin.address()
     ))
 }
 
 fn follows_health(ill: &'static str, check: &str) {
-    let (a, b) = (Patient::new("a", ill), Origin::named("b"));
+    let (a, b) = (Patient::new("a", ill), Patient::new("b", ill));
     let weir = pool(&a, &b, check);
     weir.admin().await_health("web", "a", "up");
     assert_eq!(get(weir.web(), "/").text(), "a");
@@ -60,7 +60,7 @@ fn follows_health(ill: &'static str, check: &str) {
 
 #[test]
 fn by_the_status_of_the_answer() {
-    follows_health(SLOW_503, "http: /healthz");
+    follows_health(SERVICE_UNAVAILABLE, "http: /healthz");
 }
 
 #[test]
@@ -172,15 +172,15 @@ fn a_pool_is_served_before_the_first_check_has_ended() {
 
 #[test]
 fn a_server_in_maintenance_is_not_checked() {
-    let (a, b) = (Patient::new("a", SLOW_503), Origin::named("b"));
+    let (a, b) = (Patient::new("a", SERVICE_UNAVAILABLE), Patient::new("b", SERVICE_UNAVAILABLE));
     let weir = pool(&a, &b, "http: /healthz");
     weir.admin().await_health("web", "a", "up");
     weir.admin().patch_server("web", "a", r#"{"state": "maintenance"}"#);
     let probes = || a.origin.requests().iter().filter(|request| request.target == "/healthz").count();
     // The other server's checks are the clock here.
     let settled = probes() + 1;
-    let others = b.requests().len();
-    eventually("time passes", || b.requests().len() >= others + 5);
+    let others = b.origin.requests().len();
+    eventually("time passes", || b.origin.requests().len() >= others + 5);
     assert!(probes() <= settled, "{} probes, then {}", settled, probes());
     weir.admin().patch_server("web", "a", r#"{"state": "ready"}"#);
     eventually("it is checked again", || probes() > settled);

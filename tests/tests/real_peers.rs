@@ -78,7 +78,7 @@ impl Nginx {
             (0..1 << 20).map(|n: u32| n.to_be_bytes()[3] ^ n.to_be_bytes()[2]).collect::<Vec<u8>>(),
         )
         .unwrap();
-        let address = Origin::nobody();
+        let address = Origin::free();
         let config = directory.write(
             "nginx.conf",
             &format!(

@@ -112,7 +112,7 @@ fn no_get_fails_while_servers_are_killed_and_started_again() {
     let address = unstable.address();
     let weir = Weir::start(&one_pool(&format!(
         "{{ servers: [{{ name: stable, address: \"{}\" }}, {{ name: unstable, address: \"{address}\" }}], check: {{ \
-         http: /healthz, interval: 200ms, timeout: 500ms }}, retries: {{ attempts: 3, budget: 100% }} }}",
+         http: /healthz, interval: 200ms, timeout: 500ms }}, retries: {{ attempts: 3, budget: 100% }}, ejection: {{ duration: 1s }} }}",
         stable.address()
     )));
     let load = Load::start(&weir, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
