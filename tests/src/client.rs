@@ -159,7 +159,7 @@ impl Client {
         let no_body = method == "HEAD" || matches!(status, 100..200 | 204 | 304);
         let body = match framing {
             _ if no_body => Body::default(),
-            Framing::None => Body { bytes: self.wire.to_end()?, trailers: Vec::new() },
+            Framing::None => Body { bytes: self.wire.rest()?, trailers: Vec::new() },
             Framing::Length(_) | Framing::Chunked => self.wire.body(framing)?,
         };
         Ok(Response { status, head, body: body.bytes, trailers: body.trailers })

@@ -3,7 +3,11 @@
 //!
 //! Everything here fails by panicking, with what it saw. Nothing sleeps for a guess: whoever waits, waits for
 //! a condition until [`PATIENCE`] is over. Ports are the kernel's to choose, and a test ends what it started.
-#![allow(clippy::unwrap_used, reason = "a harness fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a harness fails by panicking, and says what it saw"
+)]
 
 mod admin;
 mod client;

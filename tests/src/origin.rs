@@ -120,7 +120,7 @@ impl Origin {
 
     /// A server that accepts connections and requests, and never says a word.
     pub fn silent() -> Self {
-        Self::scripted(|peer| peer.wait_for_end())
+        Self::scripted(Peer::wait_for_end)
     }
 
     /// An address at which nobody listens, and nobody else will while the tests run.
@@ -332,7 +332,7 @@ impl Peer {
     /// When it ends with a reset.
     pub fn wait_for_end(&mut self) -> io::Result<()> {
         self.wire.socket.set_read_timeout(None)?;
-        self.wire.to_end().map(drop)
+        self.wire.rest().map(drop)
     }
 }
 

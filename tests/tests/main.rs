@@ -1,6 +1,10 @@
 //! The product's tests: the real binary, one module a topic. See the crate `weir_tests` for what they are
 //! written with.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and says what it saw"
+)]
 
 mod access_log;
 mod balancing;

@@ -69,12 +69,16 @@ fn no_request_fails_while_the_configuration_is_replaced_every_second() {
         // Another balancer, another set of servers, another listener, another route each time.
         let balance = ["round_robin", "least_connections", "random_two", "uri_hash", "first"][n as usize % 5];
         let servers: Vec<_> = (0..3)
-            .filter(|server| (n + server) % 3 != 0)
+            .filter(|server| !(n + server).is_multiple_of(3))
             .map(|server| {
                 format!("{{ name: s{server}, address: \"{}\" }}", origins[server as usize].address())
             })
             .collect();
-        let extra = if n % 2 == 0 { "  extra: { bind: 127.0.0.1:0, routes: [{ pool: web }] }\n" } else { "" };
+        let extra = if n.is_multiple_of(2) {
+            "  extra: { bind: 127.0.0.1:0, routes: [{ pool: web }] }\n"
+        } else {
+            ""
+        };
         format!(
             "listeners:\n  web:\n    bind: 127.0.0.1:0\n    routes:\n      - {{ match: {{ path: /n{n} }}, respond: {{}} \
              }}\n      - pool: web\n{extra}pools:\n  web: {{ balance: {balance}, servers: [{}], check: {{ tcp: true }} }}\n",
