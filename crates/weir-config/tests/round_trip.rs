@@ -255,7 +255,7 @@ fn pool() -> impl Strategy<Value = Pool> {
         Balance::HeaderHash(http::HeaderName::from_static("x-user")),
         Balance::First,
     ]);
-    let timeouts = (time(), time(), time(), time(), time()).prop_map(
+    let timeouts = (time(), time(), time(), time(), time(), time()).prop_map(
         |(connect, continue_wait, response, body_idle, queue, keep_alive)| PoolTimeouts {
             connect,
             continue_wait,
