@@ -392,14 +392,17 @@ fn a_client_that_says_close_is_closed_and_others_are_kept() {
 }
 
 #[test]
-fn a_client_that_half_closes_after_its_request_still_gets_its_answer() {
-    let origin = mirror();
+fn a_client_that_leaves_takes_its_exchange_with_it() {
+    let origin = Origin::silent();
     let weir = Weir::with_servers(&[origin.address()]);
     let mut client = Client::connect(weir.web());
-    client.send("GET /half HTTP/1.1\r\nHost: test\r\n\r\n");
+    client.send("GET /gone HTTP/1.1\r\nHost: test\r\n\r\n");
+    eventually("the server has it", || origin.received().ends_with(b"\r\n\r\n"));
     client.half_close();
-    assert_eq!(client.response().text(), "GET /half ");
     client.assert_closed();
+    eventually("the server is let go", || origin.open_connections() == 0);
+    let line = weir.access_line("/gone");
+    assert_eq!((line["status"].as_u64(), line["end"].as_str()), (Some(499), Some("CD")));
 }
 
 #[test]

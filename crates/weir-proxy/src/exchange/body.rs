@@ -153,6 +153,7 @@ impl Body for RequestBody {
         match Pin::new(&mut *source.incoming.borrow_mut()).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 watchdog.end(Wait::ClientSends);
+                source.ended.set(frame.is_trailers()); // hyper does not ask for more after them
                 if let Some(data) = frame.data_ref() {
                     source.bytes.set(source.bytes.get() + data.len() as u64);
                 }

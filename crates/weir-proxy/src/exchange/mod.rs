@@ -338,7 +338,7 @@ fn answer(
     let idle = lease.pool.pool.config.timeouts.body_idle;
     Served::Relayed(
         head,
-        Box::new(Relayed { incoming, connection: Some(connection), lease, request_body, idle }),
+        Box::new(Relayed { incoming, connection: Some(connection), ended: false, lease, request_body, idle }),
     )
 }
 

@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 use super::Exchange;
 use super::body::Progress;
 use super::failure::Failure;
+use crate::framing::Violation;
 use crate::session::watchdog::Wait;
 use crate::upstream::connection::Connection;
 use crate::worker::local::Lease;
@@ -37,6 +38,8 @@ enum Content {
 pub(crate) struct Relayed {
     pub(crate) incoming: Incoming,
     pub(crate) connection: Option<Connection>,
+    /// The end has gone to hyper; of a chunked body, `incoming` does not know it.
+    pub(crate) ended: bool,
     pub(crate) lease: Lease,
     pub(crate) request_body: Progress,
     /// The longest pause between two pieces of the body.
@@ -82,16 +85,20 @@ impl Relayed {
             Poll::Ready(Some(Ok(frame))) => {
                 session.watchdog.end(Wait::ServerSends);
                 exchange.sent(frame.data_ref().map_or(0, Bytes::len));
+                self.ended = frame.is_trailers(); // hyper does not ask for more after them
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(None) => {
                 session.watchdog.end(Wait::ServerSends);
+                self.ended = true;
                 Poll::Ready(None)
             }
             Poll::Ready(Some(Err(_))) => {
                 session.watchdog.end(Wait::ServerSends);
-                let refused = self.connection.as_ref().and_then(Connection::refused);
-                exchange.failed(refused.map_or(Failure::UpstreamBodyBroken, Failure::UpstreamMalformed));
+                exchange.failed(match self.connection.as_ref().and_then(Connection::refused) {
+                    None | Some(Violation::Truncated) => Failure::UpstreamBodyBroken,
+                    Some(violation) => Failure::UpstreamMalformed(violation),
+                });
                 self.connection = None;
                 Poll::Ready(Some(Err(BrokeOff)))
             }
@@ -110,7 +117,7 @@ impl Relayed {
 
     /// The body is over or given up.
     fn end(&mut self, exchange: &mut Exchange) {
-        let complete = self.incoming.is_end_stream();
+        let complete = self.ended || self.incoming.is_end_stream();
         exchange.received(self.request_body.bytes());
         if !complete {
             exchange.abandoned();

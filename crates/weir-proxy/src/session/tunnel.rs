@@ -1,4 +1,5 @@
-//! A session that has become a tunnel: bytes both ways until both sides have ended, or nothing moves.
+//! A session that has become a tunnel: bytes both ways until the server has ended, or both sides have, or
+//! nothing moves.
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -6,6 +7,7 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
@@ -36,15 +38,26 @@ impl Tunnel {
         drop(listener);
         let (received, sent) = (Cell::new(0), Cell::new(0));
         let watchdog = &session.watchdog;
-        let mut client = Watched { socket: client, early, watchdog, read: &received };
-        let mut server = Watched { socket: upstream, early: from_server, watchdog, read: &sent };
+        let (client_ended, server_ended) = (Cell::new(false), Cell::new(false));
+        let mut client = Watched { socket: client, early, watchdog, read: &received, ended: &client_ended };
+        let mut server =
+            Watched { socket: upstream, early: from_server, watchdog, read: &sent, ended: &server_ended };
         {
             let mut copy = pin!(copy_bidirectional(&mut client, &mut server));
             poll_fn(|cx| {
                 if copy.as_mut().poll(cx).is_ready() {
                     return Poll::Ready(());
                 }
-                watchdog.begin(Wait::Tunnel, timeouts.tunnel_idle);
+                // A client that has ended may still wait for the server's last words. A server that has ended
+                // has no use for the client's.
+                let idle = if client_ended.get() { timeouts.body_idle } else { timeouts.tunnel_idle };
+                watchdog.begin(Wait::Tunnel, idle);
+                if server_ended.get() {
+                    watchdog.begin(Wait::Linger, LAST_WORDS);
+                    if watchdog.poll_expired(Wait::Linger, cx) {
+                        return Poll::Ready(());
+                    }
+                }
                 if watchdog.poll_expired(Wait::Tunnel, cx) {
                     exchange.timed_out();
                     return Poll::Ready(());
@@ -58,12 +71,16 @@ impl Tunnel {
     }
 }
 
+/// After the server has ended, how long a client may take its last bytes.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// A socket that tells the watchdog when something moves.
 struct Watched<'a> {
     socket: TcpStream,
     early: BytesMut,
     watchdog: &'a Watchdog,
     read: &'a Cell<u64>,
+    ended: &'a Cell<bool>,
 }
 
 impl AsyncRead for Watched<'_> {
@@ -71,7 +88,12 @@ impl AsyncRead for Watched<'_> {
         let this = self.get_mut();
         let before = buf.filled().len();
         let outcome = if this.early.is_empty() {
-            Pin::new(&mut this.socket).poll_read(cx, buf)
+            let read = Pin::new(&mut this.socket).poll_read(cx, buf);
+            if read.is_ready() && buf.filled().len() == before {
+                this.ended.set(true);
+                this.watchdog.end(Wait::Tunnel); // another limit holds from now on
+            }
+            read
         } else {
             let n = this.early.len().min(buf.remaining());
             buf.put_slice(&this.early[..n]);

@@ -118,17 +118,21 @@ impl Connection {
                 Poll::Ready(Ok(response)) => return Poll::Ready(Ok(response)),
                 Poll::Ready(Err(mut error)) => {
                     let sent = error.take_message().is_none();
-                    return Poll::Ready(Err(if let Some(violation) = link.refused.take() {
-                        SendError::Malformed(violation)
-                    } else if progress.failed() {
-                        SendError::Client
-                    } else if !sent {
-                        SendError::NotSent
-                    } else if link.answered.get() {
-                        SendError::Truncated
-                    } else {
-                        SendError::NoAnswer
-                    }));
+                    return Poll::Ready(Err(
+                        if let Some(violation) =
+                            link.refused.get().filter(|violation| *violation != Violation::Truncated)
+                        {
+                            SendError::Malformed(violation)
+                        } else if progress.failed() {
+                            SendError::Client
+                        } else if !sent {
+                            SendError::NotSent
+                        } else if link.answered.get() {
+                            SendError::Truncated
+                        } else {
+                            SendError::NoAnswer
+                        },
+                    ));
                 }
                 Poll::Pending => {}
             }
