@@ -46,7 +46,7 @@ test: ## Everything that CI checks
 	@$(MAKE) --no-print-directory unit
 
 unit: $(WEIR_BIN) ## The tests alone: of each crate, and of the real binary against real peers
-	cargo test --locked --workspace --profile $(PROFILE)
+	cargo test --locked --workspace --no-fail-fast --profile $(PROFILE)
 
 # With all targets, so that the tests afterwards find their dependencies built with the same features.
 .PHONY: $(WEIR_BIN)
