@@ -170,10 +170,11 @@ impl Control {
             Event::Probed { pool, server, result, next } => {
                 let snapshot = self.shared.snapshot.load_full();
                 let Some(pool) = snapshot.pool(&pool) else { return false };
-                if let Some(delay) = self.servers.probed(pool, &server, result, now) {
-                    let _ = next.send(delay); // the check may have been replaced meanwhile
-                }
-                if self.servers.publish(pool, now) {
+                let Some((delay, changed)) = self.servers.probed(pool, &server, result, now) else {
+                    return false;
+                };
+                let _ = next.send(delay); // the check may have been replaced meanwhile
+                if changed && self.servers.publish(pool, now) {
                     self.restless.insert(pool.config.name.clone());
                 }
                 false

@@ -68,14 +68,15 @@ impl Servers {
         }
     }
 
-    /// Takes a probe's result; when the next probe is due, or `None` when there is no such server.
+    /// Takes a probe's result: when the next probe is due, and whether health changed with this one. `None`
+    /// when there is no such server.
     pub(super) fn probed(
         &mut self,
         pool: &Pool,
         name: &str,
         result: ProbeResult,
         now: Instant,
-    ) -> Option<Duration> {
+    ) -> Option<(Duration, bool)> {
         let check = pool.config.check.as_ref()?;
         let server = pool.server(name)?;
         let known = self.0.get_mut(&pool.config.name)?.get_mut(name)?;
@@ -97,7 +98,7 @@ impl Servers {
                 report.transitions += 1;
             }
         });
-        Some(known.machine.next_delay(check, fastrand::f64()))
+        Some((known.machine.next_delay(check, fastrand::f64()), transition.is_some()))
     }
 
     /// Takes a server out of the choice for a while, unless too many of its pool are out already.
