@@ -95,97 +95,72 @@ impl fmt::Debug for EndCode {
     }
 }
 
+/// A row of the table of failures.
+struct Row {
+    status: StatusCode,
+    code: EndCode,
+    after: After,
+}
+
+/// What a failure means beyond its own exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum After {
+    /// Nothing.
+    Nothing,
+    /// The client's connection can't be used after the answer.
+    SessionEnds,
+    /// The server is to blame: its row of failures grows.
+    ServerBlamed,
+}
+
 impl Failure {
-    /// The table: what the client is told, and the end code.
-    fn row(&self) -> (StatusCode, EndCode) {
-        let (status, code) = match self {
-            Self::DownstreamMalformed(violation) => (violation.status(), b"CR"),
-            Self::DownstreamMethod => (StatusCode::METHOD_NOT_ALLOWED, b"PR"),
-            Self::DownstreamTarget => (StatusCode::BAD_REQUEST, b"CR"),
-            Self::DownstreamHeadTimeout => (StatusCode::REQUEST_TIMEOUT, b"cR"),
-            Self::DownstreamBodyTimeout => (StatusCode::REQUEST_TIMEOUT, b"cD"),
-            Self::DownstreamStuck => (CLIENT_CLOSED_REQUEST, b"cD"),
-            Self::DownstreamGone => (CLIENT_CLOSED_REQUEST, b"CD"),
-            Self::UpstreamConnect(_) => (StatusCode::BAD_GATEWAY, b"SC"),
-            Self::UpstreamConnectTimeout => (StatusCode::GATEWAY_TIMEOUT, b"sC"),
+    /// The table: what the client is told, the end code, and what else follows.
+    fn row(&self) -> Row {
+        use After::{Nothing, ServerBlamed, SessionEnds};
+        let (status, code, after) = match self {
+            Self::DownstreamMalformed(violation) => (violation.status(), b"CR", SessionEnds),
+            Self::DownstreamMethod => (StatusCode::METHOD_NOT_ALLOWED, b"PR", Nothing),
+            Self::DownstreamTarget => (StatusCode::BAD_REQUEST, b"CR", Nothing),
+            Self::DownstreamHeadTimeout => (StatusCode::REQUEST_TIMEOUT, b"cR", SessionEnds),
+            Self::DownstreamBodyTimeout => (StatusCode::REQUEST_TIMEOUT, b"cD", SessionEnds),
+            Self::DownstreamStuck => (CLIENT_CLOSED_REQUEST, b"cD", SessionEnds),
+            Self::DownstreamGone => (CLIENT_CLOSED_REQUEST, b"CD", SessionEnds),
+            Self::UpstreamConnect(_) => (StatusCode::BAD_GATEWAY, b"SC", ServerBlamed),
+            Self::UpstreamConnectTimeout => (StatusCode::GATEWAY_TIMEOUT, b"sC", ServerBlamed),
             Self::UpstreamNoAnswer | Self::UpstreamTruncated | Self::UpstreamMalformed(_) => {
-                (StatusCode::BAD_GATEWAY, b"SH")
+                (StatusCode::BAD_GATEWAY, b"SH", ServerBlamed)
             }
-            Self::UpstreamTimeout => (StatusCode::GATEWAY_TIMEOUT, b"sH"),
-            Self::UpstreamStuck => (StatusCode::GATEWAY_TIMEOUT, b"sR"),
-            Self::UpstreamBodyBroken => (StatusCode::BAD_GATEWAY, b"SD"),
-            Self::UpstreamBodyTimeout => (StatusCode::GATEWAY_TIMEOUT, b"sD"),
-            Self::TunnelIdle => (StatusCode::GATEWAY_TIMEOUT, b"cD"),
-            Self::LocalNoRoute => (StatusCode::NOT_FOUND, b"PR"),
-            Self::LocalNoServer => (StatusCode::SERVICE_UNAVAILABLE, b"SC"),
-            Self::LocalQueueFull => (StatusCode::SERVICE_UNAVAILABLE, b"PQ"),
-            Self::LocalQueueTimeout => (StatusCode::SERVICE_UNAVAILABLE, b"pQ"),
+            Self::UpstreamTimeout => (StatusCode::GATEWAY_TIMEOUT, b"sH", ServerBlamed),
+            Self::UpstreamStuck => (StatusCode::GATEWAY_TIMEOUT, b"sR", ServerBlamed),
+            Self::UpstreamBodyBroken => (StatusCode::BAD_GATEWAY, b"SD", ServerBlamed),
+            Self::UpstreamBodyTimeout => (StatusCode::GATEWAY_TIMEOUT, b"sD", ServerBlamed),
+            Self::TunnelIdle => (StatusCode::GATEWAY_TIMEOUT, b"cD", Nothing),
+            Self::LocalNoRoute => (StatusCode::NOT_FOUND, b"PR", Nothing),
+            Self::LocalNoServer => (StatusCode::SERVICE_UNAVAILABLE, b"SC", Nothing),
+            Self::LocalQueueFull => (StatusCode::SERVICE_UNAVAILABLE, b"PQ", Nothing),
+            Self::LocalQueueTimeout => (StatusCode::SERVICE_UNAVAILABLE, b"pQ", Nothing),
         };
-        (status, EndCode(*code))
+        Row { status, code: EndCode(*code), after }
     }
 
     /// The status of the answer.
     pub(crate) fn status(&self) -> StatusCode {
-        self.row().0
+        self.row().status
     }
 
     /// The end code of the access log.
     pub(crate) fn end_code(&self) -> EndCode {
-        self.row().1
+        self.row().code
     }
 
     /// Whether the server is to blame, for its row of failures.
     pub(crate) fn is_servers_fault(&self) -> bool {
-        match self {
-            Self::UpstreamConnect(_)
-            | Self::UpstreamConnectTimeout
-            | Self::UpstreamNoAnswer
-            | Self::UpstreamTruncated
-            | Self::UpstreamMalformed(_)
-            | Self::UpstreamTimeout
-            | Self::UpstreamStuck
-            | Self::UpstreamBodyBroken
-            | Self::UpstreamBodyTimeout => true,
-            Self::DownstreamMalformed(_)
-            | Self::DownstreamMethod
-            | Self::DownstreamTarget
-            | Self::DownstreamHeadTimeout
-            | Self::DownstreamBodyTimeout
-            | Self::DownstreamStuck
-            | Self::DownstreamGone
-            | Self::TunnelIdle
-            | Self::LocalNoRoute
-            | Self::LocalNoServer
-            | Self::LocalQueueFull
-            | Self::LocalQueueTimeout => false,
-        }
+        self.row().after == After::ServerBlamed
     }
 
     /// Whether the client's connection can't be used after the answer.
     pub(crate) fn ends_session(&self) -> bool {
-        match self {
-            Self::DownstreamMalformed(_)
-            | Self::DownstreamHeadTimeout
-            | Self::DownstreamBodyTimeout
-            | Self::DownstreamStuck
-            | Self::DownstreamGone => true,
-            Self::DownstreamMethod
-            | Self::DownstreamTarget
-            | Self::UpstreamConnect(_)
-            | Self::UpstreamConnectTimeout
-            | Self::UpstreamNoAnswer
-            | Self::UpstreamTruncated
-            | Self::UpstreamMalformed(_)
-            | Self::UpstreamTimeout
-            | Self::UpstreamStuck
-            | Self::UpstreamBodyBroken
-            | Self::UpstreamBodyTimeout
-            | Self::TunnelIdle
-            | Self::LocalNoRoute
-            | Self::LocalNoServer
-            | Self::LocalQueueFull
-            | Self::LocalQueueTimeout => false,
-        }
+        self.row().after == After::SessionEnds
     }
 }
 

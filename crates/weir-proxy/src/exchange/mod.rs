@@ -32,7 +32,6 @@ use self::forward::Client;
 use self::relay::{Relayed, ResponseBody};
 use self::target::Target;
 use crate::balancer::PickKey;
-use crate::control::Event;
 use crate::framing::HeadLimits;
 use crate::retry::{self, Attempt, Decision, Reason};
 use crate::route::RequestView;
@@ -53,16 +52,14 @@ pub(crate) async fn handle(
         Ok(Served::Relayed(head, relayed)) => {
             Response::from_parts(head, ResponseBody::relayed(*relayed, exchange))
         }
-        Ok(Served::Tunnel(head, connection, lease)) => {
-            match open_tunnel(exchange, *connection, lease).await {
-                Ok(()) => Response::from_parts(head, ResponseBody::tunnel()),
-                Err((mut exchange, failure)) => {
-                    let answer = respond::failure(&failure);
-                    exchange.failed(failure);
-                    local(exchange, answer)
-                }
+        Ok(Served::Tunnel(head, connection, lease)) => match open_tunnel(exchange, connection, lease).await {
+            Ok(()) => Response::from_parts(head, ResponseBody::tunnel()),
+            Err((mut exchange, failure)) => {
+                let answer = respond::failure(&failure);
+                exchange.failed(failure);
+                local(exchange, answer)
             }
-        }
+        },
         Err(failure) => {
             let answer = respond::failure(&failure);
             exchange.failed(failure);
@@ -168,7 +165,7 @@ async fn relay(
             Err(failed) => failed,
         };
         if sent.failure.is_servers_fault() {
-            server_failed(exchange, &lease, &sent.failure);
+            exchange.server_failed(&sent.failure);
         }
         let attempt = Attempt {
             failure: sent.kind,
@@ -246,7 +243,7 @@ async fn attempt(
     lease: &Lease,
     head: request::Parts,
     body: &RequestBody,
-) -> Result<(Response<Incoming>, Connection), Failed> {
+) -> Result<(Response<Incoming>, Box<Connection>), Failed> {
     let session = Rc::clone(exchange.session());
     let mut connection = connection(exchange, lease).await?;
     let reused = connection.reused;
@@ -288,7 +285,7 @@ async fn attempt(
 }
 
 /// A kept connection to the lease's server, or a new one.
-async fn connection(exchange: &mut Exchange, lease: &Lease) -> Result<Connection, Failed> {
+async fn connection(exchange: &mut Exchange, lease: &Lease) -> Result<Box<Connection>, Failed> {
     let kept = poll_fn(|cx| Poll::Ready(lease.server.idle.take(cx))).await;
     if let Some(connection) = kept {
         lease.server.counters().reuses.add(1);
@@ -324,16 +321,16 @@ fn answer(
     exchange: &mut Exchange,
     lease: Lease,
     response: Response<Incoming>,
-    connection: Connection,
+    connection: Box<Connection>,
     request_body: Progress,
 ) -> Served {
     let (mut head, incoming) = response.into_parts();
-    lease.server.server.status.succeeded();
     exchange.answered(head.status);
     let last = exchange.session().is_last_exchange();
     forward::response(&mut head, &exchange.listener().listener.config, last);
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
-        return Served::Tunnel(head, Box::new(connection), lease);
+        lease.server.server.status.succeeded();
+        return Served::Tunnel(head, connection, lease);
     }
     let idle = lease.pool.pool.config.timeouts.body_idle;
     Served::Relayed(
@@ -346,7 +343,7 @@ fn answer(
 /// written.
 async fn open_tunnel(
     exchange: Exchange,
-    connection: Connection,
+    connection: Box<Connection>,
     lease: Lease,
 ) -> Result<(), (Exchange, Failure)> {
     let session = Rc::clone(exchange.session());
@@ -357,21 +354,6 @@ async fn open_tunnel(
             Ok(())
         }
         Err(_) => Err((exchange, Failure::UpstreamTimeout)),
-    }
-}
-
-/// Counts a server's failure, and reports it when there were enough in a row.
-fn server_failed(exchange: &Exchange, lease: &Lease, failure: &Failure) {
-    let server = &lease.server.server;
-    lease.server.counters().failures.add(1);
-    let pool = &lease.pool.pool.config;
-    let in_a_row = server.status.failed();
-    tracing::debug!(pool = %pool.name, server = %server.name, in_a_row, cause = %failure, "server failed");
-    if pool.ejection.failures > 0 && in_a_row >= pool.ejection.failures {
-        let event =
-            Event::Eject { pool: pool.name.clone(), server: server.name.clone(), cause: failure.to_string() };
-        // A full mailbox loses this report; the next failure reports again.
-        let _ = exchange.session().local.shared.events.try_send(event);
     }
 }
 

@@ -14,6 +14,7 @@ use weir_config::model::PoolId;
 
 use super::failure::{CLIENT_CLOSED_REQUEST, EndCode, Failure};
 use crate::access_log::{Record, Times};
+use crate::control::Event;
 use crate::session::Session;
 use crate::worker::local::{Lease, LocalListener, LocalPool, LocalServer, View};
 
@@ -165,6 +166,24 @@ impl Exchange {
     /// Why it did not go well; the first cause counts.
     pub(crate) fn failed(&mut self, failure: Failure) {
         self.failure.get_or_insert(failure);
+    }
+
+    /// Counts a failure of the present server, and reports it when there were enough in a row.
+    pub(crate) fn server_failed(&self, failure: &Failure) {
+        let (Some(pool), Some(server)) = (&self.pool, &self.server) else { return };
+        server.counters().failures.add(1);
+        let (pool, server) = (&pool.pool.config, &server.server);
+        let in_a_row = server.status.failed();
+        tracing::debug!(pool = %pool.name, server = %server.name, in_a_row, cause = %failure, "server failed");
+        if pool.ejection.failures > 0 && in_a_row >= pool.ejection.failures {
+            let event = Event::Eject {
+                pool: pool.name.clone(),
+                server: server.name.clone(),
+                cause: failure.to_string(),
+            };
+            // A full mailbox loses this report; the next failure reports again.
+            let _ = self.session.local.shared.events.try_send(event);
+        }
     }
 
     /// The client did not take the whole response.

@@ -37,7 +37,7 @@ enum Content {
 /// A server's response whose body is under way.
 pub(crate) struct Relayed {
     pub(crate) incoming: Incoming,
-    pub(crate) connection: Option<Connection>,
+    pub(crate) connection: Option<Box<Connection>>,
     /// The end has gone to hyper; of a chunked body, `incoming` does not know it.
     pub(crate) ended: bool,
     pub(crate) lease: Lease,
@@ -95,31 +95,41 @@ impl Relayed {
             }
             Poll::Ready(Some(Err(_))) => {
                 session.watchdog.end(Wait::ServerSends);
-                exchange.failed(match self.connection.as_ref().and_then(Connection::refused) {
+                let failure = match self.connection.as_ref().and_then(|connection| connection.refused()) {
                     None | Some(Violation::Truncated) => Failure::UpstreamBodyBroken,
                     Some(violation) => Failure::UpstreamMalformed(violation),
-                });
-                self.connection = None;
-                Poll::Ready(Some(Err(BrokeOff)))
+                };
+                self.break_off(exchange, failure)
             }
             Poll::Pending => {
                 session.watchdog.begin(Wait::ServerSends, self.idle);
                 if session.watchdog.poll_expired(Wait::ServerSends, cx) {
                     session.watchdog.end(Wait::ServerSends);
-                    exchange.failed(Failure::UpstreamBodyTimeout);
-                    self.connection = None;
-                    return Poll::Ready(Some(Err(BrokeOff)));
+                    return self.break_off(exchange, Failure::UpstreamBodyTimeout);
                 }
                 Poll::Pending
             }
         }
     }
 
+    fn break_off(
+        &mut self,
+        exchange: &mut Exchange,
+        failure: Failure,
+    ) -> Poll<Option<Result<Frame<Bytes>, BrokeOff>>> {
+        exchange.server_failed(&failure);
+        exchange.failed(failure);
+        self.connection = None;
+        Poll::Ready(Some(Err(BrokeOff)))
+    }
+
     /// The body is over or given up.
     fn end(&mut self, exchange: &mut Exchange) {
         let complete = self.ended || self.incoming.is_end_stream();
         exchange.received(self.request_body.bytes());
-        if !complete {
+        if complete {
+            self.lease.server.server.status.succeeded();
+        } else {
             exchange.abandoned();
         }
         let Some(mut connection) = self.connection.take() else { return };

@@ -23,7 +23,8 @@ use crate::guarded::{self, Guarded, Side};
 use crate::session::Session;
 use crate::session::watchdog::Wait;
 
-/// One HTTP/1 connection to a server.
+/// One HTTP/1 connection to a server. Boxed by whoever has it: hyper's part is large, and it changes hands
+/// several times in an exchange.
 pub(crate) struct Connection {
     sender: http1::SendRequest<RequestBody>,
     driver: http1::Connection<TokioIo<Guarded<Upstream>>, RequestBody>,
@@ -68,7 +69,7 @@ impl Connection {
     ///
     /// # Errors
     /// What the kernel says of the connection.
-    pub(crate) async fn open(address: SocketAddr, limits: HeadLimits) -> std::io::Result<Self> {
+    pub(crate) async fn open(address: SocketAddr, limits: HeadLimits) -> std::io::Result<Box<Self>> {
         let socket = TcpStream::connect(address).await?;
         socket.set_nodelay(true)?;
         let link = Rc::new(Link {
@@ -84,7 +85,7 @@ impl Connection {
             builder.max_headers(fields);
         }
         let (sender, driver) = builder.handshake(io).await.map_err(std::io::Error::other)?;
-        Ok(Self { sender, driver, link, closed: false, reused: false })
+        Ok(Box::new(Self { sender, driver, link, closed: false, reused: false }))
     }
 
     /// Sends `request` and waits for the head of the answer. The connection must be driven on while the
@@ -180,7 +181,7 @@ impl Connection {
     }
 
     /// Takes the socket after a 101, with what the server has sent of its new protocol.
-    pub(crate) async fn into_tunnel(mut self) -> (TcpStream, BytesMut) {
+    pub(crate) async fn into_tunnel(mut self: Box<Self>) -> (TcpStream, BytesMut) {
         poll_fn(|cx| {
             self.poll(cx);
             if self.closed { Poll::Ready(()) } else { Poll::Pending }

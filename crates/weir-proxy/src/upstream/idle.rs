@@ -20,7 +20,7 @@ pub(crate) struct Idle {
 
 struct Kept {
     since: Instant,
-    connection: Connection,
+    connection: Box<Connection>,
 }
 
 impl Idle {
@@ -36,7 +36,7 @@ impl Idle {
     }
 
     /// A connection that is alive as far as is known.
-    pub(crate) fn take(&self, cx: &mut Context<'_>) -> Option<Connection> {
+    pub(crate) fn take(&self, cx: &mut Context<'_>) -> Option<Box<Connection>> {
         let mut kept = self.kept.borrow_mut();
         while let Some(mut last) = kept.pop() {
             if last.connection.is_alive(cx) {
@@ -47,7 +47,7 @@ impl Idle {
     }
 
     /// Keeps `connection`, unless there are enough.
-    pub(crate) fn put(&self, connection: Connection) {
+    pub(crate) fn put(&self, connection: Box<Connection>) {
         let mut kept = self.kept.borrow_mut();
         if kept.len() < self.max.get() {
             kept.push(Kept { since: Instant::now(), connection });
