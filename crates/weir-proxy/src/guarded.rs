@@ -70,7 +70,12 @@ impl<S: Side> Guarded<S> {
     const READ_AHEAD_BYTES: usize = 4096;
 
     pub(crate) fn new(socket: TcpStream, side: S) -> Self {
-        Self { socket, side, stash: BytesMut::new(), approved: 0, head_incomplete: false, failed: false }
+        Self::resumed(socket, side, BytesMut::new())
+    }
+
+    /// A socket from which `stash` has been read already.
+    pub(crate) fn resumed(socket: TcpStream, side: S, stash: BytesMut) -> Self {
+        Self { socket, side, stash, approved: 0, head_incomplete: false, failed: false }
     }
 
     /// Whether nothing read is still to be handed on.

@@ -4,6 +4,7 @@
 //! buffers are given back, and made again when the next byte arrives.
 
 use std::future::poll_fn;
+use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -43,19 +44,18 @@ pub(crate) async fn serve(
     let first = session.listener().listener.config.timeouts.request_head;
     session.watchdog.begin(Wait::KeepAlive, first);
     let mut socket = socket;
+    // What a parked session does not need is boxed: a future is as large as the largest thing it awaits.
     loop {
-        if !parked(&session, &socket).await {
-            return;
-        }
-        match busy(&session, socket).await {
+        let Some(first) = parked(&session, &socket).await else { return };
+        match Box::pin(busy(&session, socket, first)).await {
             End::Idle(parked) => socket = parked,
             End::Closed => return,
-            End::Unread(socket) => return linger(&session, socket).await,
-            End::Refused(failure, socket) => return refuse(&session, failure, socket).await,
+            End::Unread(socket) => return Box::pin(linger(&session, socket)).await,
+            End::Refused(failure, socket) => return Box::pin(refuse(&session, failure, socket)).await,
             End::Tunnel(socket, early) => {
                 let tunnel = session.tunnel.borrow_mut().take();
                 match tunnel {
-                    Some(tunnel) => return tunnel.run(&session, socket, early).await,
+                    Some(tunnel) => return Box::pin(tunnel.run(&session, socket, early)).await,
                     None => return,
                 }
             }
@@ -77,14 +77,21 @@ enum End {
     Tunnel(TcpStream, BytesMut),
 }
 
-/// Waits for the next request's first byte with nothing but the socket. `false`: close it.
-async fn parked(session: &Session, socket: &TcpStream) -> bool {
+/// Waits for the next request's first bytes with nothing but the socket. `None`: close it.
+async fn parked(session: &Session, socket: &TcpStream) -> Option<BytesMut> {
     let watchdog = &session.watchdog;
     let mut attention = std::pin::pin!(session.local.attention.notified());
     let mut ending = false;
     poll_fn(|cx| {
-        if socket.poll_read_ready(cx).is_ready() {
-            return Poll::Ready(true);
+        // A fresh socket counts as readable until a read says otherwise; so read, into the worker's scratch.
+        while socket.poll_read_ready(cx).is_ready() {
+            let scratch = &mut *session.local.scratch.borrow_mut();
+            match socket.try_read(scratch) {
+                Ok(0) => return Poll::Ready(None),
+                Ok(n) => return Poll::Ready(Some(BytesMut::from(&scratch[..n]))),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => return Poll::Ready(None),
+            }
         }
         while attention.as_mut().poll(cx).is_ready() {
             attention.set(session.local.attention.notified());
@@ -94,18 +101,19 @@ async fn parked(session: &Session, socket: &TcpStream) -> bool {
             watchdog.end(Wait::KeepAlive);
             watchdog.begin(Wait::KeepAlive, IDLE_GRACE);
         }
-        if watchdog.poll_expired(Wait::KeepAlive, cx) { Poll::Ready(false) } else { Poll::Pending }
+        if watchdog.poll_expired(Wait::KeepAlive, cx) { Poll::Ready(None) } else { Poll::Pending }
     })
     .await
 }
 
 /// Serves requests until the connection is over or has been idle for a while.
-async fn busy(session: &Rc<Session>, socket: TcpStream) -> End {
+/// `first` has been read of them already.
+async fn busy(session: &Rc<Session>, socket: TcpStream, first: BytesMut) -> End {
     let service = {
         let session = Rc::clone(session);
         service_fn(move |request| exchange::handle(Rc::clone(&session), request))
     };
-    let io = TokioIo::new(Guarded::new(socket, Downstream::new(Rc::clone(session))));
+    let io = TokioIo::new(Guarded::resumed(socket, Downstream::new(Rc::clone(session)), first));
     let mut builder = http1::Builder::new();
     builder
         .half_close(false)

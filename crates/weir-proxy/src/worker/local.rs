@@ -28,6 +28,8 @@ pub(crate) struct Local {
     pub(crate) shared: Arc<Shared>,
     pub(crate) deadlines: Rc<Deadlines>,
     pub(crate) log: Sink,
+    /// Where a parked session's first bytes are read to: it has no buffer of its own.
+    pub(crate) scratch: RefCell<Box<[u8]>>,
     pub(crate) sessions: Sessions,
     /// No new exchange on kept connections: every session ends with its exchange.
     draining: Cell<bool>,
@@ -36,6 +38,9 @@ pub(crate) struct Local {
     cache: RefCell<Cache<Arc<arc_swap::ArcSwap<Snapshot>>, Arc<Snapshot>>>,
     view: RefCell<Rc<View>>,
 }
+
+/// The most that is read of a request before its session has buffers.
+const SCRATCH_BYTES: usize = 4096;
 
 /// A snapshot as one worker uses it.
 pub(crate) struct View {
@@ -83,6 +88,7 @@ impl Local {
             shared,
             deadlines: Rc::default(),
             log,
+            scratch: RefCell::new(vec![0; SCRATCH_BYTES].into()),
             sessions: Sessions::default(),
             draining: Cell::new(false),
             attention: tokio::sync::Notify::new(),
