@@ -495,3 +495,30 @@ fn a_client_that_reads_slowly_holds_its_server_back_and_not_our_memory() {
     let grown = weir.memory_peak_bytes() - before;
     assert!(grown < MEMORY_GROWTH_MAX, "{} KiB more", grown >> 10);
 }
+
+#[test]
+fn many_clients_that_stop_reading_cost_little_memory_each() {
+    const CLIENTS: u64 = 100;
+    const EACH_MAX: u64 = 256 << 10;
+    let origin = Origin::scripted(|peer| {
+        peer.head()?;
+        peer.send("HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")?;
+        let piece = vec![b'x'; 64 << 10];
+        loop {
+            peer.send(&piece)?; // until the connection takes no more
+        }
+    });
+    let weir = Weir::with_servers(&[origin.address()]);
+    get_small(&weir);
+    let before = weir.memory_peak_bytes();
+    let mut clients: Vec<_> = (0..CLIENTS).map(|_| Client::connect_with_small_window(weir.web())).collect();
+    for client in &mut clients {
+        client.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+    }
+    for client in &mut clients {
+        assert_eq!(client.head().0, 200);
+        client.skip(2 << 20); // so that every buffer on the way has had time to grow
+    }
+    let each = (weir.memory_peak_bytes() - before) / CLIENTS;
+    assert!(each < EACH_MAX, "{} KiB for each", each >> 10);
+}

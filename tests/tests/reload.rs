@@ -247,10 +247,10 @@ fn many_reloads_leave_no_memory_files_or_threads_behind() {
         }
     };
     swap(50);
-    let before = (weir.memory_peak_bytes(), weir.open_files(), threads());
-    swap(300);
-    let after = (weir.memory_peak_bytes(), weir.open_files(), threads());
-    assert!(after.0 < before.0 + (4 << 20), "{before:?} {after:?}");
-    // The main thread parses on a thread that comes and goes.
-    assert!(after.1 <= before.1 + 4 && after.2 <= before.2 + 2, "{before:?} {after:?}");
+    let before = (weir.memory_bytes(), weir.open_files(), threads());
+    swap(600);
+    let after = (weir.memory_bytes(), weir.open_files(), threads());
+    // A snapshot left behind each time would be more; a few threads that parse come and go.
+    assert!(after.0 < before.0 + (6 << 20), "{before:?} {after:?}");
+    assert!(after.1 <= before.1 + 8 && after.2 <= before.2 + 8, "{before:?} {after:?}");
 }
