@@ -20,8 +20,13 @@ use crate::framing::{Advance, Violation};
 /// hyper's own limits stand above the guard's, which are configured (at most 1 MiB a head): the guard is to
 /// say what is wrong, in one way for both sides.
 pub(crate) const HYPER_HEAD_BYTES: usize = 2 << 20;
-/// hyper's buffer grows to this where the peer sends faster than it is read.
-pub(crate) const HYPER_BUFFER_BYTES: usize = 2 << 20;
+/// How large hyper's buffer may grow where a peer sends faster than it is read: what a stalled transfer holds
+/// on each side. A head must fit.
+pub(crate) fn hyper_buffer_bytes(head_bytes: usize) -> usize {
+    const BODY: usize = 32 << 10;
+    const BESIDE_HEAD: usize = 16 << 10;
+    BODY.max(head_bytes + BESIDE_HEAD)
+}
 
 /// What hyper must be told so that it takes `fields` fields; `None` where it needs no telling. It has room for
 /// 100 on its stack, and allocates for each head once it is told anything (4 % of a request's time).

@@ -268,7 +268,7 @@ pub struct PoolLimits {
     pub queue: u32,
     /// Idle connections kept to one server, all workers together. Default 100.
     pub idle_connections: u32,
-    /// Bytes of a response's head; 502 beyond. Default 64 KiB, 1 KiB to 1 MiB.
+    /// Bytes of a response's head; 502 beyond. Default 32 KiB, 1 KiB to 1 MiB.
     pub response_head_bytes: usize,
     /// Fields in a response's head; 502 beyond. Default 100, 8 to 1000.
     pub response_fields: usize,
@@ -276,7 +276,7 @@ pub struct PoolLimits {
 
 impl Default for PoolLimits {
     fn default() -> Self {
-        Self { queue: 1024, idle_connections: 100, response_head_bytes: 64 << 10, response_fields: 100 }
+        Self { queue: 1024, idle_connections: 100, response_head_bytes: 32 << 10, response_fields: 100 }
     }
 }
 

@@ -43,6 +43,7 @@ pub(crate) async fn serve(
     // The first request has the time of a request's head; the next ones that of keep-alive.
     let first = session.listener().listener.config.timeouts.request_head;
     session.watchdog.begin(Wait::KeepAlive, first);
+    let _untangle = Untangle(Rc::clone(&session));
     let mut socket = socket;
     // What a parked session does not need is boxed: a future is as large as the largest thing it awaits.
     loop {
@@ -60,6 +61,16 @@ pub(crate) async fn serve(
                 }
             }
         }
+    }
+}
+
+/// A tunnel that was prepared and never run holds its session, which holds it: let go of it at the end.
+struct Untangle(Rc<Session>);
+
+impl Drop for Untangle {
+    fn drop(&mut self) {
+        let tunnel = self.0.tunnel.borrow_mut().take();
+        drop(tunnel);
     }
 }
 
@@ -114,13 +125,14 @@ async fn busy(session: &Rc<Session>, socket: TcpStream, first: BytesMut) -> End 
         service_fn(move |request| exchange::handle(Rc::clone(&session), request))
     };
     let io = TokioIo::new(Guarded::resumed(socket, Downstream::new(Rc::clone(session)), first));
+    let listener = session.listener();
+    let limits = &listener.listener.config.limits;
     let mut builder = http1::Builder::new();
     builder
         .half_close(false)
         .max_header_size(guarded::HYPER_HEAD_BYTES)
-        .max_buf_size(guarded::HYPER_BUFFER_BYTES);
-    let listener = session.listener();
-    if let Some(fields) = guarded::hyper_fields(listener.listener.config.limits.request_fields) {
+        .max_buf_size(guarded::hyper_buffer_bytes(limits.request_head_bytes));
+    if let Some(fields) = guarded::hyper_fields(limits.request_fields) {
         builder.max_headers(fields);
     }
     drop(listener); // a session may outlive its listener's configuration

@@ -80,7 +80,9 @@ impl Connection {
         });
         let io = TokioIo::new(Guarded::new(socket, Upstream(Rc::clone(&link))));
         let mut builder = http1::Builder::new();
-        builder.max_header_size(guarded::HYPER_HEAD_BYTES).max_buf_size(guarded::HYPER_BUFFER_BYTES);
+        builder
+            .max_header_size(guarded::HYPER_HEAD_BYTES)
+            .max_buf_size(guarded::hyper_buffer_bytes(limits.head_bytes));
         if let Some(fields) = guarded::hyper_fields(limits.fields) {
             builder.max_headers(fields);
         }
