@@ -7,6 +7,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError};
+use std::time::{Duration, Instant};
 
 use weir_config::model::AccessLogFormat;
 
@@ -153,9 +154,18 @@ impl Sink {
     }
 }
 
+/// How long a worker that ends waits for a writer that is behind.
+const LAST_FLUSH: Duration = Duration::from_millis(500);
+
 impl Drop for Sink {
+    /// The worker has no traffic any more, so its last lines may wait a little.
     fn drop(&mut self) {
+        let deadline = Instant::now() + LAST_FLUSH;
         self.flush();
+        while self.lines.get() > 0 && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(1));
+            self.flush();
+        }
         add(&self.counters.dropped, self.lines.get());
     }
 }
