@@ -95,9 +95,7 @@ impl Session {
         self.in_flight.set(true);
         self.response_given.set(false);
         self.exchanges.set(self.exchanges.get() + 1);
-        for wait in [Wait::KeepAlive, Wait::Park, Wait::RequestHead] {
-            self.watchdog.end(wait);
-        }
+        self.watchdog.clear();
     }
 
     /// hyper has the last byte of the response; it is written when hyper flushes next.
@@ -208,6 +206,7 @@ impl Side for Downstream {
         let session = &self.session;
         if session.in_flight.get() && session.response_given.get() {
             session.in_flight.set(false);
+            session.watchdog.clear();
             let timeouts = &session.listener.borrow().listener.config.timeouts;
             session.watchdog.begin(Wait::KeepAlive, timeouts.keep_alive);
             session.watchdog.begin(Wait::Park, PARK_AFTER);

@@ -77,6 +77,11 @@ impl Watchdog {
         self.until[wait as usize].set(None); // the deadline may now fire early, which is found out then
     }
 
+    /// Stops waiting for anything: an exchange that begins or ends leaves no wait of another behind.
+    pub(crate) fn clear(&self) {
+        self.until.iter().for_each(|until| until.set(None));
+    }
+
     /// Whether `wait` has begun and lasted too long. Wakes `cx` when it does.
     pub(crate) fn poll_expired(&self, wait: Wait, cx: &Context<'_>) -> bool {
         if !self.deadline.poll_fired(cx) {
