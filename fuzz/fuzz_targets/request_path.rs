@@ -55,15 +55,14 @@ fn run(stream: &[u8], cuts: &[usize]) -> Outcome {
                     outcome.last = Err(violation);
                     return outcome;
                 }
-                Ok(Advance { pass, progress }) => {
+                Ok(Advance { pass, progress, .. }) => {
                     passed += pass;
                     assert!(passed <= cut);
                     outcome.last = Ok(progress);
-                    if progress != Progress::MessageComplete {
-                        break;
+                    if progress == Progress::MessageComplete {
+                        outcome.ends.push(passed);
                     }
-                    outcome.ends.push(passed);
-                    if passed == cut {
+                    if pass == 0 || passed == cut {
                         break;
                     }
                 }

@@ -10,7 +10,7 @@ pub mod balancer;
 mod control;
 mod exchange;
 pub mod framing;
-mod guarded;
+mod http1;
 mod proxy;
 mod retry;
 pub mod route;

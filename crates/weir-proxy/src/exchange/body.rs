@@ -1,31 +1,27 @@
 //! A request's body on its way from the client to a server.
 //!
-//! hyper takes the body with the request. So that an exchange can go to another server while no byte of the
-//! body has been sent, the client's stream stays in a [`Source`] that both can reach.
+//! The upstream connection takes the body with the request. So that an exchange can go to another server while
+//! no byte of the body has been sent, the client's end stays in a [`Source`] that both can reach.
 
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
+use http_body::{Body, Frame};
 
 use super::failure::Failure;
 use crate::framing::Violation;
 use crate::session::Session;
 use crate::session::watchdog::Wait;
 
-/// A request's body as hyper sends it.
+/// A request's body as an upstream connection sends it.
 pub(crate) struct RequestBody(Option<Rc<Source>>);
 
 /// The client's end of a request's body.
 pub(crate) struct Source {
-    incoming: RefCell<Incoming>,
     session: Rc<Session>,
     idle: Duration,
     started: Cell<bool>,
@@ -33,36 +29,30 @@ pub(crate) struct Source {
     bytes: Cell<u64>,
     failure: RefCell<Option<Failure>>,
     /// With `Expect: 100-continue`: set once the server asked for the body.
-    continued: Option<Arc<AtomicBool>>,
+    continued: Option<Cell<bool>>,
     /// How long the server's 100 (Continue) is waited for before the body is sent without it.
     continue_wait: Duration,
 }
 
-/// What can be known about a body after hyper has taken it.
+/// What can be known about a body after a connection has taken it.
 #[derive(Clone)]
 pub(crate) struct Progress(Option<Rc<Source>>);
 
 impl RequestBody {
-    /// The body that `incoming` brings, `idle` being the longest pause between two pieces of it. With
-    /// `continue_wait` it is held back until the server asks for it, at most for so long.
-    pub(crate) fn new(
-        incoming: Incoming,
-        session: &Rc<Session>,
-        idle: Duration,
-        continue_wait: Option<Duration>,
-    ) -> Self {
-        if incoming.is_end_stream() {
+    /// The body of the session's present request, `idle` being the longest pause between two pieces of it.
+    /// With `continue_wait` it is held back until the server asks for it, at most for so long.
+    pub(crate) fn new(session: &Rc<Session>, idle: Duration, continue_wait: Option<Duration>) -> Self {
+        if session.client.request_ended() {
             return Self(None);
         }
         Self(Some(Rc::new(Source {
-            incoming: RefCell::new(incoming),
             session: Rc::clone(session),
             idle,
             started: Cell::new(false),
             ended: Cell::new(false),
             bytes: Cell::new(0),
             failure: RefCell::new(None),
-            continued: continue_wait.map(|_| Arc::default()),
+            continued: continue_wait.map(|_| Cell::default()),
             continue_wait: continue_wait.unwrap_or_default(),
         })))
     }
@@ -74,11 +64,6 @@ impl RequestBody {
     /// The same body for another attempt; only while [`Progress::is_untouched`].
     pub(crate) fn again(&self) -> Self {
         Self(self.0.clone())
-    }
-
-    /// What to set when the server says 100 (Continue); `None` when nobody waits for that.
-    pub(crate) fn continued(&self) -> Option<Arc<AtomicBool>> {
-        self.0.as_ref().and_then(|source| source.continued.clone())
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -107,6 +92,13 @@ impl Progress {
         self.0.as_ref().and_then(|source| source.failure.borrow_mut().take())
     }
 
+    /// The server said 100 (Continue).
+    pub(crate) fn continued(&self) {
+        if let Some(continued) = self.0.as_ref().and_then(|source| source.continued.as_ref()) {
+            continued.set(true);
+        }
+    }
+
     /// How many bytes of it have been handed on.
     pub(crate) fn bytes(&self) -> u64 {
         self.0.as_ref().map_or(0, |source| source.bytes.get())
@@ -117,7 +109,7 @@ impl Source {
     /// Holds the body back until the server has asked for it, or has kept silent for long enough.
     fn poll_continued(&self, cx: &Context<'_>) -> Poll<()> {
         let Some(continued) = &self.continued else { return Poll::Ready(()) };
-        if self.started.get() || continued.load(Ordering::Relaxed) {
+        if self.started.get() || continued.get() {
             self.session.watchdog.end(Wait::Continue);
             return Poll::Ready(());
         }
@@ -126,7 +118,7 @@ impl Source {
             return Poll::Pending;
         }
         self.session.watchdog.end(Wait::Continue);
-        continued.store(true, Ordering::Relaxed);
+        continued.set(true);
         Poll::Ready(())
     }
 }
@@ -150,10 +142,10 @@ impl Body for RequestBody {
         }
         source.started.set(true);
         let watchdog = &source.session.watchdog;
-        match Pin::new(&mut *source.incoming.borrow_mut()).poll_frame(cx) {
+        match source.session.client.poll_body(&source.session.local.arena, cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 watchdog.end(Wait::ClientSends);
-                source.ended.set(frame.is_trailers()); // hyper does not ask for more after them
+                source.ended.set(source.session.client.request_ended());
                 if let Some(data) = frame.data_ref() {
                     source.bytes.set(source.bytes.get() + data.len() as u64);
                 }
@@ -164,11 +156,12 @@ impl Body for RequestBody {
                 source.ended.set(true);
                 Poll::Ready(None)
             }
-            Poll::Ready(Some(Err(_))) => {
+            Poll::Ready(Some(Err(violation))) => {
                 watchdog.end(Wait::ClientSends);
-                let failure = match source.session.body_refused() {
-                    None | Some(Violation::Truncated) => Failure::DownstreamGone,
-                    Some(violation) => Failure::DownstreamMalformed(violation),
+                let failure = if violation == Violation::Truncated {
+                    Failure::DownstreamGone
+                } else {
+                    Failure::DownstreamMalformed(violation)
                 };
                 source.failure.replace(Some(failure));
                 Poll::Ready(Some(Err(ClientFailed)))
@@ -186,15 +179,6 @@ impl Body for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        let Some(source) = &self.0 else { return true };
-        let end = source.incoming.borrow().is_end_stream();
-        if end {
-            source.ended.set(true); // hyper asks this after each piece, and then not for another
-        }
-        end
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.0.as_ref().map_or(SizeHint::with_exact(0), |source| source.incoming.borrow().size_hint())
+        self.0.as_ref().is_none_or(|source| source.ended.get())
     }
 }

@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Version, request, response};
+use http::{request, response};
 use weir_config::model;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
@@ -92,15 +92,12 @@ pub(crate) fn request(
         (None, false) => {}
     }
     if chunked {
-        // Said outright: hyper would take a GET without a length for one without a body.
         headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
-    head.version = Version::HTTP_11;
-    head.extensions.clear();
 }
 
 /// Makes the head that goes to the client.
-pub(crate) fn response(head: &mut response::Parts, listener: &model::Listener, last: bool) {
+pub(crate) fn response(head: &mut response::Parts, listener: &model::Listener) {
     let upgrade = upgrade(&head.headers).filter(|_| head.status == http::StatusCode::SWITCHING_PROTOCOLS);
     strip_hop_by_hop(&mut head.headers);
     if listener.forwarded.via {
@@ -109,11 +106,7 @@ pub(crate) fn response(head: &mut response::Parts, listener: &model::Listener, l
     if let Some(protocol) = upgrade {
         head.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
         head.headers.insert(header::UPGRADE, protocol);
-    } else if last {
-        head.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    head.version = Version::HTTP_11; // hyper answers in the client's own version
-    head.extensions.clear();
 }
 
 /// The protocol that a message wants to go over to; never `h2c`, with which a client could speak past us.

@@ -14,22 +14,20 @@ pub(crate) mod respond;
 mod target;
 
 pub(crate) use record::{Exchange, log_refused};
+pub(crate) use relay::ResponseBody;
 
-use std::convert::Infallible;
 use std::future::poll_fn;
 use std::rc::Rc;
-use std::sync::atomic::Ordering;
 use std::task::Poll;
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, header, request};
-use hyper::body::Incoming;
-use weir_config::model::Action;
+use http::{Method, Response, StatusCode, header, request, response};
+use weir_config::model::{self, Action};
 
 use self::body::{Progress, RequestBody};
 use self::failure::Failure;
 use self::forward::Client;
-use self::relay::{Relayed, ResponseBody};
+use self::relay::Relayed;
 use self::target::Target;
 use crate::balancer::PickKey;
 use crate::framing::HeadLimits;
@@ -38,35 +36,32 @@ use crate::route::RequestView;
 use crate::session::Session;
 use crate::session::tunnel::Tunnel;
 use crate::session::watchdog::Wait;
-use crate::upstream::connection::{Connection, SendError, SendWaits};
+use crate::upstream::connection::{Connection, SendError};
 use crate::worker::local::{Lease, LocalPool};
 
 /// Serves one request of `session`.
-pub(crate) async fn handle(
-    session: Rc<Session>,
-    request: Request<Incoming>,
-) -> Result<Response<ResponseBody>, Infallible> {
-    let mut exchange = Exchange::begin(&session, &request);
-    let response = match serve(&mut exchange, request).await {
+pub(crate) async fn handle(session: &Rc<Session>, head: request::Parts) -> Response<ResponseBody> {
+    let mut exchange = Exchange::begin(session, &head);
+    match serve(&mut exchange, head).await {
         Ok(Served::Local(answer)) => local(exchange, answer),
         Ok(Served::Relayed(head, relayed)) => {
-            Response::from_parts(head, ResponseBody::relayed(*relayed, exchange))
+            Response::from_parts(head, ResponseBody::relayed(relayed, exchange))
         }
-        Ok(Served::Tunnel(head, connection, lease)) => match open_tunnel(exchange, connection, lease).await {
-            Ok(()) => Response::from_parts(head, ResponseBody::tunnel()),
-            Err((mut exchange, failure)) => {
-                let answer = respond::failure(&failure);
-                exchange.failed(failure);
-                local(exchange, answer)
-            }
-        },
+        Ok(Served::Tunnel(head, connection, lease)) => {
+            let (upstream, early) = connection.into_tunnel();
+            // For the session, which joins it to the client's end when the 101 is written.
+            *session.tunnel.borrow_mut() = Some(Tunnel { upstream, early, exchange, lease });
+            Response::from_parts(head, ResponseBody::tunnel())
+        }
         Err(failure) => {
+            if failure.ends_session() {
+                session.spoil();
+            }
             let answer = respond::failure(&failure);
             exchange.failed(failure);
             local(exchange, answer)
         }
-    };
-    Ok(response)
+    }
 }
 
 /// What became of a request.
@@ -74,23 +69,19 @@ enum Served {
     /// Weir answers by itself.
     Local(respond::Answer),
     /// A server answers.
-    Relayed(http::response::Parts, Box<Relayed>),
+    Relayed(response::Parts, Relayed),
     /// A server switches protocols.
-    Tunnel(http::response::Parts, Box<Connection>, Lease),
+    Tunnel(response::Parts, Box<Connection>, Lease),
 }
 
 fn local(mut exchange: Exchange, answer: respond::Answer) -> Response<ResponseBody> {
-    let (mut head, body) = answer.into_parts();
+    let (head, body) = answer.into_parts();
     exchange.answered(head.status);
-    if exchange.session().is_last_exchange() {
-        head.headers.insert(header::CONNECTION, http::HeaderValue::from_static("close"));
-    }
     let body = if exchange.is_head() { Bytes::new() } else { body };
     Response::from_parts(head, ResponseBody::local(body, exchange))
 }
 
-async fn serve(exchange: &mut Exchange, request: Request<Incoming>) -> Result<Served, Failure> {
-    let (mut head, incoming) = request.into_parts();
+async fn serve(exchange: &mut Exchange, mut head: request::Parts) -> Result<Served, Failure> {
     if head.method == Method::CONNECT {
         return Err(Failure::DownstreamMethod);
     }
@@ -119,7 +110,7 @@ async fn serve(exchange: &mut Exchange, request: Request<Incoming>) -> Result<Se
             let expects_continue = head.headers.contains_key(header::EXPECT);
             let continue_wait = expects_continue.then_some(pool.pool.config.timeouts.continue_wait);
             let idle = config.timeouts.body_idle;
-            let body = RequestBody::new(incoming, exchange.session(), idle, continue_wait);
+            let body = RequestBody::new(exchange.session(), idle, continue_wait);
             head.uri = target.into_origin_form();
             relay(exchange, &pool, &client, head, body).await
         }
@@ -158,7 +149,7 @@ async fn relay(
             rewritten = true;
         }
         exchange.sent_to(&lease);
-        let sent = match attempt(exchange, &lease, copy_of(&head), &body).await {
+        let sent = match attempt(exchange, &lease, &head, &body).await {
             Ok((response, connection)) => {
                 return Ok(answer(exchange, lease, response, connection, body.progress()));
             }
@@ -241,23 +232,15 @@ struct Failed {
 async fn attempt(
     exchange: &mut Exchange,
     lease: &Lease,
-    head: request::Parts,
+    head: &request::Parts,
     body: &RequestBody,
-) -> Result<(Response<Incoming>, Box<Connection>), Failed> {
+) -> Result<(response::Parts, Box<Connection>), Failed> {
     let session = Rc::clone(exchange.session());
     let mut connection = connection(exchange, lease).await?;
     let reused = connection.reused;
-    let mut request = Request::from_parts(head, body.again());
-    if let Some(continued) = body.continued() {
-        hyper::ext::on_informational(&mut request, move |response| {
-            if response.status() == StatusCode::CONTINUE {
-                continued.store(true, Ordering::Relaxed);
-            }
-        });
-    }
     lease.server.counters().exchanges.add(1);
-    let waits = SendWaits { response: lease.pool.pool.config.timeouts.response };
-    let error = match connection.send(&session, waits, request).await {
+    let timeout = lease.pool.pool.config.timeouts.response;
+    let error = match connection.send(&session, head, body.again(), timeout).await {
         Ok(response) => {
             exchange.first_byte();
             return Ok((response, connection));
@@ -320,48 +303,21 @@ async fn connection(exchange: &mut Exchange, lease: &Lease) -> Result<Box<Connec
 fn answer(
     exchange: &mut Exchange,
     lease: Lease,
-    response: Response<Incoming>,
+    mut head: response::Parts,
     connection: Box<Connection>,
     request_body: Progress,
 ) -> Served {
-    let (mut head, incoming) = response.into_parts();
     exchange.answered(head.status);
-    let last = exchange.session().is_last_exchange();
-    forward::response(&mut head, &exchange.listener().listener.config, last);
+    forward::response(&mut head, &exchange.listener().listener.config);
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
         lease.server.server.status.succeeded();
         return Served::Tunnel(head, connection, lease);
     }
     let idle = lease.pool.pool.config.timeouts.body_idle;
-    Served::Relayed(
-        head,
-        Box::new(Relayed { incoming, connection: Some(connection), ended: false, lease, request_body, idle }),
-    )
+    Served::Relayed(head, Relayed { connection: Some(connection), lease, request_body, idle })
 }
 
-/// Leaves the server's end of the tunnel for the session, which joins it to the client's when the 101 is
-/// written.
-async fn open_tunnel(
-    exchange: Exchange,
-    connection: Box<Connection>,
-    lease: Lease,
-) -> Result<(), (Exchange, Failure)> {
-    let session = Rc::clone(exchange.session());
-    let timeout = lease.pool.pool.config.timeouts.response;
-    match session.watchdog.within(Wait::Response, timeout, connection.into_tunnel()).await {
-        Ok((upstream, early)) => {
-            *session.tunnel.borrow_mut() = Some(Tunnel { upstream, early, exchange, lease });
-            Ok(())
-        }
-        Err(_) => Err((exchange, Failure::UpstreamTimeout)),
-    }
-}
-
-fn copy_of(head: &request::Parts) -> request::Parts {
-    let (mut copy, ()) = Request::new(()).into_parts();
-    copy.method = head.method.clone();
-    copy.uri = head.uri.clone();
-    copy.version = head.version;
-    copy.headers = head.headers.clone();
-    copy
+/// Passes an interim response on (RFC 9110 section 15.2).
+pub(crate) fn interim(head: &mut response::Parts, listener: &model::Listener) {
+    forward::response(head, listener);
 }

@@ -8,8 +8,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
 
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, Request, StatusCode, Uri, Version, header};
-use hyper::body::Incoming;
+use http::{HeaderValue, Method, StatusCode, Uri, Version, header, request};
 use weir_config::model::PoolId;
 
 use super::failure::{CLIENT_CLOSED_REQUEST, EndCode, Failure};
@@ -53,12 +52,12 @@ struct Asked {
 }
 
 impl Exchange {
-    pub(crate) fn begin(session: &Rc<Session>, request: &Request<Incoming>) -> Self {
-        let field = |name| request.headers().get(name).cloned();
+    pub(crate) fn begin(session: &Rc<Session>, head: &request::Parts) -> Self {
+        let field = |name| head.headers.get(name).cloned();
         let asked = Asked {
-            method: request.method().clone(),
-            uri: request.uri().clone(),
-            version: request.version(),
+            method: head.method.clone(),
+            uri: head.uri.clone(),
+            version: head.version,
             host: field(header::HOST),
             user_agent: field(header::USER_AGENT),
             referer: field(header::REFERER),
@@ -67,7 +66,7 @@ impl Exchange {
     }
 
     fn new(session: &Rc<Session>, asked: Option<Asked>) -> Self {
-        let now = Instant::now();
+        let now = session.local.now();
         Self {
             listener: session.listener(),
             view: Some(session.local.view()),
@@ -119,19 +118,23 @@ impl Exchange {
 
     pub(crate) fn sent_to(&mut self, lease: &Lease) {
         self.server = Some(Rc::clone(&lease.server));
-        self.attempt_began = Instant::now();
+        self.attempt_began = self.session.local.now();
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.session.local.now() - self.began
     }
 
     pub(crate) fn queued(&mut self) {
-        self.queue = Some(self.began.elapsed());
+        self.queue = Some(self.elapsed());
     }
 
     pub(crate) fn connected(&mut self) {
-        self.connect = Some(self.attempt_began.elapsed());
+        self.connect = Some(self.session.local.now() - self.attempt_began);
     }
 
     pub(crate) fn first_byte(&mut self) {
-        self.first_byte = Some(self.began.elapsed());
+        self.first_byte = Some(self.elapsed());
     }
 
     pub(crate) fn retries(&self) -> u8 {
@@ -287,10 +290,9 @@ impl Drop for Exchange {
         if self.status == CLIENT_CLOSED_REQUEST && self.failure.is_none() {
             self.failure = Some(Failure::DownstreamGone); // nobody was left to answer to
         }
-        let total = self.began.elapsed();
+        let total = self.elapsed();
         self.count(total);
         self.log(total);
-        self.session.response_given();
     }
 }
 

@@ -1,6 +1,6 @@
 //! A response's body on its way to the client, and the end of the exchange.
 //!
-//! hyper takes the body with the response and drops it when the last byte is in its hands, or when the
+//! the session takes the body with the response and drops it when the last byte is in its hands, or when the
 //! client is gone. That drop is the end of the exchange: the connection goes back to its pool if both bodies
 //! ended, the lease is given up, the record is written.
 
@@ -9,18 +9,16 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
+use http_body::{Body, Frame};
 
 use super::Exchange;
 use super::body::Progress;
 use super::failure::Failure;
-use crate::framing::Violation;
 use crate::session::watchdog::Wait;
-use crate::upstream::connection::Connection;
+use crate::upstream::connection::{BodyError, Connection};
 use crate::worker::local::Lease;
 
-/// A response's body as hyper sends it.
+/// A response's body as the client's connection sends it.
 pub(crate) struct ResponseBody {
     content: Content,
     /// `None` where the exchange goes on as a tunnel.
@@ -31,22 +29,20 @@ enum Content {
     /// Ours, still to be sent.
     Local(Option<Bytes>),
     /// A server's.
-    Relayed(Box<Relayed>),
+    Relayed(Relayed),
 }
 
 /// A server's response whose body is under way.
 pub(crate) struct Relayed {
-    pub(crate) incoming: Incoming,
+    /// `None` once it broke off.
     pub(crate) connection: Option<Box<Connection>>,
-    /// The end has gone to hyper; of a chunked body, `incoming` does not know it.
-    pub(crate) ended: bool,
     pub(crate) lease: Lease,
     pub(crate) request_body: Progress,
     /// The longest pause between two pieces of the body.
     pub(crate) idle: Duration,
 }
 
-/// The response broke off: hyper ends the client's connection, so that it can't take it for whole.
+/// The response broke off: the client's connection is ended, so that it can't take it for whole.
 #[derive(Debug, thiserror::Error)]
 #[error("the response broke off")]
 pub(crate) struct BrokeOff;
@@ -57,12 +53,24 @@ impl ResponseBody {
     }
 
     pub(crate) fn relayed(relayed: Relayed, exchange: Exchange) -> Self {
-        Self { content: Content::Relayed(Box::new(relayed)), exchange: Some(exchange) }
+        Self { content: Content::Relayed(relayed), exchange: Some(exchange) }
     }
 
     /// The empty body of a 101.
     pub(crate) fn tunnel() -> Self {
         Self { content: Content::Local(None), exchange: None }
+    }
+
+    /// Whether a server answers, who may still be taking the request's body.
+    pub(crate) fn is_relayed(&self) -> bool {
+        matches!(self.content, Content::Relayed(_))
+    }
+
+    /// It will not be asked for more for a while: holds as little as can be.
+    pub(crate) fn settle(&mut self) {
+        if let Content::Relayed(Relayed { connection: Some(connection), .. }) = &mut self.content {
+            connection.settle();
+        }
     }
 }
 
@@ -72,61 +80,47 @@ impl Relayed {
         cx: &mut Context<'_>,
         exchange: &mut Exchange,
     ) -> Poll<Option<Result<Frame<Bytes>, BrokeOff>>> {
-        let mut polled = Pin::new(&mut self.incoming).poll_frame(cx);
-        if polled.is_pending()
-            && let Some(connection) = &mut self.connection
-        {
-            // Nothing at hand: read more. Asked again at once, hyper's channel needs no second wake-up.
-            connection.poll(cx);
-            polled = Pin::new(&mut self.incoming).poll_frame(cx);
-        }
+        let Some(connection) = &mut self.connection else { return Poll::Ready(None) };
         let session = exchange.session();
-        match polled {
-            Poll::Ready(Some(Ok(frame))) => {
-                session.watchdog.end(Wait::ServerSends);
-                exchange.sent(frame.data_ref().map_or(0, Bytes::len));
-                self.ended = frame.is_trailers(); // hyper does not ask for more after them
-                Poll::Ready(Some(Ok(frame)))
-            }
-            Poll::Ready(None) => {
-                session.watchdog.end(Wait::ServerSends);
-                self.ended = true;
-                Poll::Ready(None)
-            }
-            Poll::Ready(Some(Err(_))) => {
-                session.watchdog.end(Wait::ServerSends);
-                let failure = match self.connection.as_ref().and_then(|connection| connection.refused()) {
-                    None | Some(Violation::Truncated) => Failure::UpstreamBodyBroken,
-                    Some(violation) => Failure::UpstreamMalformed(violation),
-                };
-                self.break_off(exchange, failure)
-            }
-            Poll::Pending => {
-                session.watchdog.begin(Wait::ServerSends, self.idle);
-                if session.watchdog.poll_expired(Wait::ServerSends, cx) {
-                    session.watchdog.end(Wait::ServerSends);
-                    return self.break_off(exchange, Failure::UpstreamBodyTimeout);
-                }
-                Poll::Pending
+        let polled = connection.poll_frame(session, cx);
+        if polled.is_pending()
+            && let Some(failure) = self.request_body.take_failure()
+        {
+            exchange.failed(failure);
+            self.connection = None;
+            return Poll::Ready(Some(Err(BrokeOff)));
+        }
+        if polled.is_pending() {
+            session.watchdog.begin(Wait::ServerSends, self.idle);
+            if !session.watchdog.poll_expired(Wait::ServerSends, cx) {
+                return Poll::Pending;
             }
         }
-    }
-
-    fn break_off(
-        &mut self,
-        exchange: &mut Exchange,
-        failure: Failure,
-    ) -> Poll<Option<Result<Frame<Bytes>, BrokeOff>>> {
+        session.watchdog.end(Wait::ServerSends);
+        let failure = match polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                exchange.sent(frame.data_ref().map_or(0, Bytes::len));
+                return Poll::Ready(Some(Ok(frame)));
+            }
+            Poll::Ready(None) => return Poll::Ready(None),
+            Poll::Ready(Some(Err(BodyError::Truncated))) => Failure::UpstreamBodyBroken,
+            Poll::Ready(Some(Err(BodyError::Malformed(violation)))) => Failure::UpstreamMalformed(violation),
+            Poll::Pending => Failure::UpstreamBodyTimeout,
+        };
         exchange.server_failed(&failure);
         exchange.failed(failure);
         self.connection = None;
         Poll::Ready(Some(Err(BrokeOff)))
     }
 
+    fn is_end_stream(&self) -> bool {
+        self.connection.as_ref().is_some_and(|connection| connection.is_end_stream())
+    }
+
     /// The body is over or given up.
     fn end(&mut self, exchange: &mut Exchange) {
-        let complete = self.ended || self.incoming.is_end_stream();
         exchange.received(self.request_body.bytes());
+        let complete = self.is_end_stream();
         if complete {
             self.lease.server.server.status.succeeded();
         } else {
@@ -164,14 +158,7 @@ impl Body for ResponseBody {
     fn is_end_stream(&self) -> bool {
         match &self.content {
             Content::Local(body) => body.is_none(),
-            Content::Relayed(relayed) => relayed.incoming.is_end_stream(),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match &self.content {
-            Content::Local(body) => SizeHint::with_exact(body.as_ref().map_or(0, Bytes::len) as u64),
-            Content::Relayed(relayed) => relayed.incoming.size_hint(),
+            Content::Relayed(relayed) => relayed.is_end_stream(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Answers that Weir gives by itself: refusals, redirects, fixed responses.
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use http::{HeaderValue, Response, StatusCode, uri};
 use weir_config::model::{Redirect, Respond};
 
@@ -14,14 +14,10 @@ pub(crate) type Answer = Response<Bytes>;
 
 /// The answer to a request that failed: its status and, in one line, why.
 pub(crate) fn failure(failure: &Failure) -> Answer {
-    let mut answer = text(failure.status(), explain(failure));
-    if failure.ends_session() {
-        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    }
-    answer
+    text(failure.status(), explain(failure))
 }
 
-/// The same as bytes, for a request that hyper never saw.
+/// The same as bytes, for what is no request.
 pub(crate) fn raw(failure: &Failure) -> Vec<u8> {
     let status = failure.status();
     let body = explain(failure);

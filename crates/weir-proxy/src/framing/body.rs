@@ -1,7 +1,7 @@
 //! Where a body ends, RFC 9112 section 6.3.
 
 use super::chunked::Chunked;
-use super::{HeadLimits, Violation};
+use super::{HeadLimits, Part, Violation};
 
 /// A body under way.
 #[derive(Debug)]
@@ -14,17 +14,18 @@ pub(super) enum Body {
 }
 
 impl Body {
-    /// How many of `bytes` may pass. Stops at the end of the body.
-    pub(super) fn advance(&mut self, bytes: &[u8], limits: &HeadLimits) -> Result<usize, Violation> {
-        match self {
+    /// How many of `bytes` pass, and what they are. Stops after a piece of data, and at the end of the body.
+    pub(super) fn advance(&mut self, bytes: &[u8], limits: &HeadLimits) -> Result<(usize, Part), Violation> {
+        let taken = match self {
             Self::Length(left) => {
                 let taken = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
                 *left -= taken as u64;
-                Ok(taken)
+                taken
             }
-            Self::Chunked(chunked) => chunked.advance(bytes, limits),
-            Self::UntilClose => Ok(bytes.len()),
-        }
+            Self::Chunked(chunked) => return chunked.advance(bytes, limits),
+            Self::UntilClose => bytes.len(),
+        };
+        Ok((taken, if taken > 0 { Part::Data { at: 0 } } else { Part::Nothing }))
     }
 
     /// Whether the message is over.

@@ -6,7 +6,7 @@
 
 use super::bytes::TCHAR;
 use super::lines::Lines;
-use super::{HeadLimits, Violation, fields};
+use super::{HeadLimits, Part, Violation, fields};
 
 /// All chunk extensions of one message together, in bytes without the `;`. hyper drops them unread; its own
 /// limit is 16 KiB.
@@ -48,29 +48,31 @@ impl Chunked {
         matches!(self.state, State::Done)
     }
 
-    /// How many of `bytes` may pass: all, but for an unfinished trailer section and what follows the body.
-    pub(super) fn advance(&mut self, bytes: &[u8], limits: &HeadLimits) -> Result<usize, Violation> {
+    /// How many of `bytes` pass, and what they are: up to the end of a piece of data, of the trailer section,
+    /// or of `bytes`; but of an unfinished trailer section nothing, nor of what follows the body.
+    pub(super) fn advance(&mut self, bytes: &[u8], limits: &HeadLimits) -> Result<(usize, Part), Violation> {
         let mut at = 0;
         loop {
             match &mut self.state {
-                State::Done => return Ok(at),
+                State::Done => return Ok((at, Part::Nothing)),
                 State::Trailers { lines, fields } => {
                     let rest = &bytes[at..];
-                    if scan_trailers(lines, fields, rest, limits)? {
-                        at += lines.consumed();
-                        self.state = State::Done;
+                    if !scan_trailers(lines, fields, rest, limits)? {
+                        return Ok((at, Part::Nothing));
                     }
-                    return Ok(at);
+                    let end = at + lines.consumed();
+                    self.state = State::Done;
+                    return Ok((end, Part::Trailers { at }));
                 }
                 State::Data { left } => {
                     let available = bytes.len() - at;
                     let taken = usize::try_from(*left).unwrap_or(usize::MAX).min(available);
-                    at += taken;
                     *left -= taken as u64;
-                    if *left > 0 {
-                        return Ok(at);
+                    if *left == 0 {
+                        self.state = State::DataCr;
                     }
-                    self.state = State::DataCr;
+                    let part = if taken > 0 { Part::Data { at } } else { Part::Nothing };
+                    return Ok((at + taken, part));
                 }
                 State::Size { .. }
                 | State::ExtensionName { .. }
@@ -78,7 +80,7 @@ impl Chunked {
                 | State::SizeLf { .. }
                 | State::DataCr
                 | State::DataLf => {
-                    let Some(&byte) = bytes.get(at) else { return Ok(at) };
+                    let Some(&byte) = bytes.get(at) else { return Ok((at, Part::Nothing)) };
                     self.step(byte)?;
                     at += 1;
                 }

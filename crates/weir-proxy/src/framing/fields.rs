@@ -1,7 +1,7 @@
 //! Field lines, and the few fields that decide where a message ends or whom it is for.
 //!
-//! A line is judged when it is whole, in the order of the stream. It does not keep the fields: hyper parses
-//! the head again once it is known to be good.
+//! A line is judged when it is whole, in the order of the stream. It does not keep the fields: they
+//! are made of the head once it is known to be good.
 
 use std::ops::Range;
 

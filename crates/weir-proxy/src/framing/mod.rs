@@ -1,12 +1,15 @@
-//! The guard that stands between a socket and hyper, on both sides: it lets a message through only if there is
-//! one way to read it. Pure: no I/O, no clock, no allocation.
+//! Where a message begins and ends, and whether there is one way to read it; anything else is refused. Pure: no
+//! I/O, no clock, no allocation.
 //!
 //! A proxy and the server behind it that disagree about where a request ends is request smuggling (RFC 9112
-//! section 11.2). hyper reads leniently, as a library for one end of a connection may. So the bytes are judged
-//! before hyper has them, and hyper then parses only what has one meaning. This module does not rewrite,
-//! normalize or route; and it leaves `Connection`, `Upgrade` and `Expect` to hyper.
+//! section 11.2). A library for one end of a connection may read leniently; a proxy may not. The bytes are judged
+//! here before anything is made of them ([`http1`](crate) parses only what passed). This module does not rewrite,
+//! normalize or route; nor does it look at `Connection`, `Upgrade` and `Expect`.
 //!
-//! # What hyper 1.12 with httparse 1.10 accepts, and what happens here
+//! # What a lenient reader accepts (hyper 1.12 with httparse 1.10), and what happens here
+//!
+//! The servers behind a proxy are such readers, each in its own way. The tests hold both columns to what hyper
+//! really does.
 //!
 //! | hyper accepts | here | RFC 9112 section |
 //! |---|---|---|
@@ -40,9 +43,10 @@
 //! # Use
 //!
 //! Keep the bytes read from the socket until they are passed, and give room for at least `head_bytes` of them.
-//! Offer all that are kept to `advance`. It says how many of them, from the front, hyper may have now. Take
-//! those away, and act on [`Progress`]. Call again when bytes arrived, or, after
-//! [`Progress::MessageComplete`], when the next message may start. A head passes whole or not at all.
+//! Offer all that are kept to `advance`. It takes one step: it says how many of them, from the front, are judged
+//! now, and what they are ([`Part`]). Take those away, and act on [`Progress`]. Call again at once while bytes are
+//! left and some passed; else when more arrived, or, after [`Progress::MessageComplete`], when the next message
+//! may start. A head passes whole or not at all.
 //!
 //! ```
 //! use weir_proxy::framing::{HeadLimits, Progress, RequestFraming};
@@ -55,9 +59,6 @@
 //! let second = guard.advance(&bytes[first.pass..]).unwrap();
 //! assert_eq!((second.pass, second.progress), (0, Progress::Head));
 //! ```
-//!
-//! hyper must be set to accept what passes here: `max_headers` at least `fields`, `max_header_size` and
-//! `max_buf_size` more than `head_bytes` (it counts trailers against `max_header_size` with a `>=`).
 
 mod body;
 mod bytes;
@@ -101,12 +102,38 @@ impl HeadLimits {
 
 /// What became of the bytes that were offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "the first `pass` bytes go on, the others must be offered again"]
+#[must_use = "the first `pass` bytes are judged, the others must be offered again"]
 pub struct Advance {
-    /// How many of them, from the front, may go on to hyper now.
+    /// How many of them, from the front, are judged and done with.
     pub pass: usize,
+    /// What those are.
+    pub part: Part,
     /// Where the stream stands after those.
     pub progress: Progress,
+}
+
+/// What a run of bytes is that passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Nothing of use: no byte, or only what frames a chunk.
+    Nothing,
+    /// A whole head, from byte `at` of the run to its end.
+    Head {
+        /// Bytes before it: an empty line, or none.
+        at: usize,
+    },
+    /// A piece of a body's data, from byte `at` of the run to its end.
+    Data {
+        /// Bytes before it, which framed it.
+        at: usize,
+    },
+    /// A whole trailer section, from byte `at` of the run to its end, with the empty line that ends it.
+    Trailers {
+        /// Bytes before it, which framed it.
+        at: usize,
+    },
+    /// Bytes of another protocol.
+    Tunnel,
 }
 
 /// Where a stream of messages stands.

@@ -1,11 +1,11 @@
-//! The guard on the downstream side: bytes of a client, on their way to `hyper::server`.
+//! The downstream side: bytes of a client.
 
 use super::body::Body;
 use super::chunked::Chunked;
 use super::fields::{self, Framing};
 use super::lines::{Line, Lines};
 use super::request_line::{self, RequestLine};
-use super::{Advance, HeadLimits, Progress, Violation, host};
+use super::{Advance, HeadLimits, Part, Progress, Violation, host};
 
 /// Follows the requests of one connection. See the [module](super) for the protocol of use.
 #[derive(Debug)]
@@ -29,6 +29,12 @@ impl RequestFraming {
     #[must_use]
     pub fn new(limits: HeadLimits, body_bytes_max: u64) -> Self {
         Self { limits: limits.capped(), body_bytes_max, state: State::default(), failed: None }
+    }
+
+    /// Other limits from the next byte on.
+    pub fn set_limits(&mut self, limits: HeadLimits, body_bytes_max: u64) {
+        self.limits = limits.capped();
+        self.body_bytes_max = body_bytes_max;
     }
 
     /// Judges `bytes`: those that were not passed yet, with what arrived since appended.
@@ -73,23 +79,25 @@ impl RequestFraming {
     }
 
     fn step(&mut self, bytes: &[u8]) -> Result<Advance, Violation> {
-        let mut pass = 0;
-        if let State::Head(head) = &mut self.state {
-            let Some(body) = head.advance(bytes, &self.limits, self.body_bytes_max)? else {
-                return Ok(Advance { pass, progress: Progress::Head });
-            };
-            pass = head.lines.consumed();
-            self.state = State::Body(body);
-        }
-        let State::Body(body) = &mut self.state else {
-            return Ok(Advance { pass: bytes.len(), progress: Progress::Tunnel });
+        let (pass, part) = match &mut self.state {
+            State::Head(head) => {
+                let Some(body) = head.advance(bytes, &self.limits, self.body_bytes_max)? else {
+                    return Ok(Advance { pass: 0, part: Part::Nothing, progress: Progress::Head });
+                };
+                let passed = (head.lines.consumed(), Part::Head { at: head.empty_line_bytes });
+                self.state = State::Body(body);
+                passed
+            }
+            State::Body(body) => body.advance(bytes, &self.limits)?,
+            State::Tunnel => {
+                return Ok(Advance { pass: bytes.len(), part: Part::Tunnel, progress: Progress::Tunnel });
+            }
         };
-        pass += body.advance(&bytes[pass..], &self.limits)?;
-        if !body.is_done() {
-            return Ok(Advance { pass, progress: Progress::Body });
+        let ended = matches!(&self.state, State::Body(body) if body.is_done());
+        if ended {
+            self.state = State::default();
         }
-        self.state = State::default();
-        Ok(Advance { pass, progress: Progress::MessageComplete })
+        Ok(Advance { pass, part, progress: if ended { Progress::MessageComplete } else { Progress::Body } })
     }
 }
 
@@ -103,6 +111,8 @@ impl Default for State {
 #[derive(Debug, Default)]
 struct Head {
     lines: Lines,
+    /// Of the empty line before the head, if there was one.
+    empty_line_bytes: usize,
     line: Option<RequestLine>,
     fields: usize,
     framing: Framing,
@@ -137,6 +147,7 @@ impl Head {
         // RFC 9112 section 2.2: old clients send a CRLF after a body; one is ignored
         if self.lines.consumed() == 0 {
             self.lines.skip_crlf(head);
+            self.empty_line_bytes = self.lines.consumed();
         }
         let window = &head[..head.len().min(limits.head_bytes)];
         match (self.lines.unfinished(window), self.lines.consumed()) {

@@ -1,4 +1,4 @@
-//! The guard on the upstream side: bytes of a server, on their way to `hyper::client`.
+//! The upstream side: bytes of a server.
 
 use http::Method;
 
@@ -7,7 +7,7 @@ use super::chunked::Chunked;
 use super::fields::{self, Framing};
 use super::lines::{Line, Lines};
 use super::status_line::{self, StatusLine};
-use super::{Advance, HeadLimits, Progress, Violation};
+use super::{Advance, HeadLimits, Part, Progress, Violation};
 
 /// 1xx responses before a final one. Real servers send one or two.
 const INTERIM_RESPONSES_MAX: u8 = 16;
@@ -49,8 +49,7 @@ impl ResponseFraming {
         Self { limits: limits.capped(), expected: None, state: State::default(), failed: None }
     }
 
-    /// A request is on its way: call before its first byte is written. One at a time, as `hyper::client`
-    /// sends them.
+    /// A request is on its way: call before its first byte is written. One at a time.
     pub fn expect(&mut self, method: &Method) {
         let kind = match method.as_str() {
             "HEAD" => RequestKind::Head,
@@ -92,7 +91,7 @@ impl ResponseFraming {
     }
 
     /// The server closed its side: the end of a body that has no other, or nothing in particular before the
-    /// first byte of a response (hyper knows whether one was due).
+    /// first byte of a response (the caller knows whether one was due).
     ///
     /// # Errors
     /// [`Violation::Truncated`] inside a response; between an interim and the final one, too.
@@ -107,29 +106,34 @@ impl ResponseFraming {
     }
 
     fn step(&mut self, bytes: &[u8]) -> Result<Advance, Violation> {
-        let mut pass = 0;
-        while let State::Head(head) = &mut self.state {
-            let rest = &bytes[pass..];
-            let Some(expected) = self.expected else {
-                return refuse_unsolicited(rest);
-            };
-            let Some(line) = head.advance(rest, &self.limits)? else {
-                return Ok(Advance { pass, progress: Progress::Head });
-            };
-            pass += head.lines.consumed();
-            self.state = after_head(head, line, expected)?;
-        }
-        let State::Body(body) = &mut self.state else {
-            self.expected = None;
-            return Ok(Advance { pass: bytes.len(), progress: Progress::Tunnel });
+        let (pass, part) = match &mut self.state {
+            State::Head(head) => {
+                let Some(expected) = self.expected else {
+                    return refuse_unsolicited(bytes);
+                };
+                let Some(line) = head.advance(bytes, &self.limits)? else {
+                    return Ok(Advance { pass: 0, part: Part::Nothing, progress: Progress::Head });
+                };
+                let passed = (head.lines.consumed(), Part::Head { at: 0 });
+                self.state = after_head(head, line, expected)?;
+                passed
+            }
+            State::Body(body) => body.advance(bytes, &self.limits)?,
+            State::Tunnel => (bytes.len(), Part::Tunnel),
         };
-        pass += body.advance(&bytes[pass..], &self.limits)?;
-        if !body.is_done() {
-            return Ok(Advance { pass, progress: Progress::Body });
+        let progress = match &self.state {
+            State::Head(_) => Progress::Head, // that one was interim
+            State::Body(body) if body.is_done() => Progress::MessageComplete,
+            State::Body(_) => Progress::Body,
+            State::Tunnel => Progress::Tunnel,
+        };
+        if progress == Progress::MessageComplete {
+            self.state = State::default();
         }
-        self.state = State::default();
-        self.expected = None;
-        Ok(Advance { pass, progress: Progress::MessageComplete })
+        if matches!(progress, Progress::MessageComplete | Progress::Tunnel) {
+            self.expected = None;
+        }
+        Ok(Advance { pass, part, progress })
     }
 }
 
@@ -141,13 +145,13 @@ impl Default for State {
 
 fn refuse_unsolicited(bytes: &[u8]) -> Result<Advance, Violation> {
     if bytes.is_empty() {
-        Ok(Advance { pass: 0, progress: Progress::Head })
+        Ok(Advance { pass: 0, part: Part::Nothing, progress: Progress::Head })
     } else {
         Err(Violation::UnsolicitedBytes)
     }
 }
 
-/// RFC 9112 section 6.3, in its order. hyper goes by the same rules, so both see the same end.
+/// RFC 9112 section 6.3, in its order.
 fn after_head(head: &Head, line: StatusLine, expected: Expected) -> Result<State, Violation> {
     let connect = expected.kind == RequestKind::Connect;
     match line.status {

@@ -1,6 +1,6 @@
 //! The four forms of a request target, RFC 9112 section 3.2.
 //!
-//! What passes here, `http::Uri` parses: hyper never answers for us. Percent-encoding is not decoded and dot
+//! What passes here, `http::Uri` parses. Percent-encoding is not decoded and dot
 //! segments are not resolved; that is the router's.
 
 use std::ops::Range;

@@ -1,28 +1,25 @@
-//! An HTTP session: park, serve, park again, until somebody closes.
+//! An HTTP/1 session: wait for a request, have it served, write the answer, until somebody closes.
 //!
-//! While no request is under way for a while, a session is a socket and this future: the guard's and hyper's
-//! buffers are given back, and made again when the next byte arrives.
+//! While no request is under way, a session is its socket and this future; what serving one takes is boxed and
+//! gone with it.
 
 use std::future::poll_fn;
-use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use ::http::StatusCode;
-use bytes::BytesMut;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use ::http::{Method, Response, StatusCode, Version, request, response};
+use http_body::Body;
+use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 
+use super::Session;
+use super::client::NoRequest;
 use super::watchdog::Wait;
-use super::{Downstream, Session};
-use crate::exchange::{self, failure::Failure, respond};
-use crate::guarded::{self, Guarded};
+use crate::exchange::{self, ResponseBody, failure::Failure, respond};
+use crate::http1::{self, BodyEncoder, Outgoing, ResponseFraming};
 use crate::worker::local::{Local, LocalListener};
 
 /// After the drain began, how long a client with an idle connection may still send one more request.
@@ -39,26 +36,42 @@ pub(crate) async fn serve(
     socket: TcpStream,
     peer: SocketAddr,
 ) {
-    let session = Rc::new(Session::new(local, listener, peer));
     // The first request has the time of a request's head; the next ones that of keep-alive.
-    let first = session.listener().listener.config.timeouts.request_head;
+    let first = listener.listener.config.timeouts.request_head;
+    let session = Rc::new(Session::new(Rc::clone(&local), listener, socket, peer));
     session.watchdog.begin(Wait::KeepAlive, first);
     let _untangle = Untangle(Rc::clone(&session));
-    let mut socket = socket;
-    // What a parked session does not need is boxed: a future is as large as the largest thing it awaits.
+    let mut attention = pin!(local.attention.notified());
+    // What an idle session does not need is boxed: a future is as large as the largest thing it awaits.
     loop {
-        let Some(first) = parked(&session, &socket).await else { return };
-        match Box::pin(busy(&session, socket, first)).await {
-            End::Idle(parked) => socket = parked,
+        let mut ending = false;
+        let next = poll_fn(|cx| {
+            if let Poll::Ready(next) = poll_next(&session, &mut ending, cx) {
+                return Poll::Ready(next);
+            }
+            while attention.as_mut().poll(cx).is_ready() {
+                attention.set(local.attention.notified());
+            }
+            Poll::Pending
+        });
+        let end = match next.await {
+            Next::Request(head) => Box::pin(answer(&session, head)).await,
+            Next::Close => return,
+            Next::Refuse(failure) => return Box::pin(refuse(&session, failure)).await,
+        };
+        match end {
+            End::Idle => {
+                session.watchdog.clear();
+                let keep_alive = session.listener().listener.config.timeouts.keep_alive;
+                session.watchdog.begin(Wait::KeepAlive, keep_alive);
+            }
             End::Closed => return,
-            End::Unread(socket) => return Box::pin(linger(&session, socket)).await,
-            End::Refused(failure, socket) => return Box::pin(refuse(&session, failure, socket)).await,
-            End::Tunnel(socket, early) => {
+            End::Reset => return reset(&session),
+            End::Unread => return Box::pin(linger(&session)).await,
+            End::Tunnel => {
                 let tunnel = session.tunnel.borrow_mut().take();
-                match tunnel {
-                    Some(tunnel) => return Box::pin(tunnel.run(&session, socket, early)).await,
-                    None => return,
-                }
+                let Some(tunnel) = tunnel else { return };
+                return Box::pin(tunnel.run(&session)).await;
             }
         }
     }
@@ -74,158 +87,271 @@ impl Drop for Untangle {
     }
 }
 
-/// How a stretch of requests ended.
+/// What comes after an answer.
+enum Next {
+    Request(Box<request::Parts>),
+    Close,
+    Refuse(Failure),
+}
+
+/// How an exchange left the connection.
 enum End {
-    /// Nothing is under way; the socket may be parked.
-    Idle(TcpStream),
+    /// The next request may come.
+    Idle,
     /// The connection is over.
     Closed,
+    /// The connection is over, and the client must not think that all went well.
+    Reset,
     /// The connection is over, but the client may still be sending.
-    Unread(TcpStream),
-    /// The client's last bytes can't be served; it is to be told why.
-    Refused(Failure, TcpStream),
+    Unread,
     /// A 101 was written: what comes now is somebody else's protocol.
-    Tunnel(TcpStream, BytesMut),
+    Tunnel,
 }
 
-/// Waits for the next request's first bytes with nothing but the socket. `None`: close it.
-async fn parked(session: &Session, socket: &TcpStream) -> Option<BytesMut> {
+/// Waits for the next request. `ending` is for the caller to keep meanwhile.
+fn poll_next(session: &Session, ending: &mut bool, cx: &mut Context<'_>) -> Poll<Next> {
     let watchdog = &session.watchdog;
-    let mut attention = std::pin::pin!(session.local.attention.notified());
-    let mut ending = false;
-    poll_fn(|cx| {
-        // A fresh socket counts as readable until a read says otherwise; so read, into the worker's scratch.
-        while socket.poll_read_ready(cx).is_ready() {
-            let scratch = &mut *session.local.scratch.borrow_mut();
-            match socket.try_read(scratch) {
-                Ok(0) => return Poll::Ready(None),
-                Ok(n) => return Poll::Ready(Some(BytesMut::from(&scratch[..n]))),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(_) => return Poll::Ready(None),
+    match session.client.poll_request(&session.local.arena, cx) {
+        Poll::Ready(Ok(head)) => return Poll::Ready(Next::Request(Box::new(head))),
+        Poll::Ready(Err(NoRequest::Gone)) => return Poll::Ready(Next::Close),
+        Poll::Ready(Err(NoRequest::Refused(violation))) => {
+            return Poll::Ready(Next::Refuse(Failure::DownstreamMalformed(violation)));
+        }
+        Poll::Pending => {}
+    }
+    if session.client.has_part_of_head() {
+        watchdog.end(Wait::KeepAlive);
+        watchdog.begin(Wait::RequestHead, session.listener().listener.config.timeouts.request_head);
+        if watchdog.poll_expired(Wait::RequestHead, cx) {
+            return Poll::Ready(Next::Refuse(Failure::DownstreamHeadTimeout));
+        }
+        return Poll::Pending;
+    }
+    if !*ending && session.should_end() {
+        *ending = true;
+        watchdog.end(Wait::KeepAlive);
+        watchdog.begin(Wait::KeepAlive, IDLE_GRACE);
+    }
+    if watchdog.poll_expired(Wait::KeepAlive, cx) { Poll::Ready(Next::Close) } else { Poll::Pending }
+}
+
+/// What has to be remembered of a request while it is answered.
+struct Asked {
+    version: Version,
+    head: bool,
+    persistent: bool,
+}
+
+/// Has one request served and writes the answer.
+async fn answer(session: &Rc<Session>, head: Box<request::Parts>) -> End {
+    session.exchange_begins(head.version);
+    let asked = Asked {
+        version: head.version,
+        head: head.method == Method::HEAD,
+        persistent: http1::is_persistent(head.version, &head.headers),
+    };
+    let response = {
+        let mut exchange = pin!(exchange::handle(session, *head));
+        poll_fn(|cx| {
+            if let Poll::Ready(response) = exchange.as_mut().poll(cx) {
+                return Poll::Ready(Some(response));
+            }
+            session.client.poll_gone(&session.local.arena, cx).map(|()| None)
+        })
+        .await
+    };
+    let Some(response) = response else { return End::Closed };
+    let mut writing = Writing::new(session, asked, response);
+    poll_fn(|cx| writing.poll(cx)).await
+}
+
+/// A response on its way to the client.
+struct Writing<'a> {
+    session: &'a Session,
+    asked: Asked,
+    /// Until it is encoded.
+    head: Option<response::Parts>,
+    /// Until its end.
+    body: Option<ResponseBody>,
+    framing: BodyEncoder,
+    /// The server's answer broke off.
+    broken: bool,
+}
+
+/// Why no more of a body was gathered.
+enum Gathered {
+    /// There is enough for one write.
+    Enough,
+    /// More is to come.
+    Waiting,
+    /// That was all of it.
+    End,
+}
+
+impl<'a> Writing<'a> {
+    fn new(session: &'a Session, asked: Asked, response: Response<ResponseBody>) -> Self {
+        let (head, body) = response.into_parts();
+        let framing = BodyEncoder::Empty;
+        Self { session, asked, head: Some(head), body: Some(body), framing, broken: false }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        let Self { session, .. } = *self;
+        let client = &session.client;
+        loop {
+            match self.poll_flush(cx) {
+                Ok(Poll::Ready(())) => {}
+                Ok(Poll::Pending) => return Poll::Pending,
+                Err(end) => return Poll::Ready(end),
+            }
+            if self.body.is_none() {
+                return Poll::Ready(self.end(cx));
+            }
+            let mut out = session.local.outgoing.take();
+            self.encode_head(&mut out, cx);
+            let gathered = self.gather(&mut out, cx);
+            let sent = client.send(&mut out, cx);
+            session.local.outgoing.set(out);
+            if sent.is_err() {
+                return Poll::Ready(End::Closed);
+            }
+            match gathered {
+                Gathered::Waiting if client.is_flushed() => {
+                    return client.poll_gone(&session.local.arena, cx).map(|()| End::Closed);
+                }
+                Gathered::Enough | Gathered::Waiting => {}
+                // Whatever becomes of the last bytes: the server's part is over.
+                Gathered::End => self.body = None,
             }
         }
-        while attention.as_mut().poll(cx).is_ready() {
-            attention.set(session.local.attention.notified());
-        }
-        if !ending && session.should_end() {
-            ending = true;
-            watchdog.end(Wait::KeepAlive);
-            watchdog.begin(Wait::KeepAlive, IDLE_GRACE);
-        }
-        if watchdog.poll_expired(Wait::KeepAlive, cx) { Poll::Ready(None) } else { Poll::Pending }
-    })
-    .await
-}
+    }
 
-/// Serves requests until the connection is over or has been idle for a while.
-/// `first` has been read of them already.
-async fn busy(session: &Rc<Session>, socket: TcpStream, first: BytesMut) -> End {
-    let service = {
-        let session = Rc::clone(session);
-        service_fn(move |request| exchange::handle(Rc::clone(&session), request))
-    };
-    let io = TokioIo::new(Guarded::resumed(socket, Downstream::new(Rc::clone(session)), first));
-    let listener = session.listener();
-    let limits = &listener.listener.config.limits;
-    let mut builder = http1::Builder::new();
-    builder
-        .half_close(false)
-        .max_header_size(guarded::HYPER_HEAD_BYTES)
-        .max_buf_size(guarded::hyper_buffer_bytes(limits.request_head_bytes));
-    if let Some(fields) = guarded::hyper_fields(limits.request_fields) {
-        builder.max_headers(fields);
+    /// Writes what the client has not taken yet, as long as it takes some.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Result<Poll<()>, End> {
+        let Session { client, watchdog, client_stuck, .. } = self.session;
+        while !client.is_flushed() {
+            match client.poll_flush(cx) {
+                Poll::Ready(Ok(_taken)) => watchdog.end(Wait::ClientReads),
+                Poll::Ready(Err(_)) => return Err(End::Closed),
+                Poll::Pending => {
+                    let timeout = self.session.listener().listener.config.timeouts.body_idle;
+                    if watchdog.begin(Wait::ClientReads, timeout)
+                        && let Some(body) = &mut self.body
+                    {
+                        body.settle();
+                    }
+                    if watchdog.poll_expired(Wait::ClientReads, cx) {
+                        client_stuck.set(true);
+                        return Err(End::Reset);
+                    }
+                    return Ok(Poll::Pending);
+                }
+            }
+        }
+        Ok(Poll::Ready(()))
     }
-    drop(listener); // a session may outlive its listener's configuration
-    let mut connection = builder.serve_connection(io, service);
-    let watchdog = &session.watchdog;
-    let why = poll_fn(|cx| {
-        if let Poll::Ready(ended) = Pin::new(&mut connection).poll(cx) {
-            return Poll::Ready(match ended {
-                Ok(()) => Why::Ended,
-                Err(error) => Why::Failed(error),
-            });
-        }
-        if watchdog.poll_expired(Wait::ClientReads, cx) {
-            session.client_stuck.set(true);
-            return Poll::Ready(Why::ClientStuck);
-        }
-        if watchdog.poll_expired(Wait::RequestHead, cx) {
-            return Poll::Ready(Why::HeadTimeout);
-        }
-        if session.is_idle()
-            && (watchdog.poll_expired(Wait::Park, cx) || watchdog.poll_expired(Wait::KeepAlive, cx))
-        {
-            return Poll::Ready(Why::Idle);
-        }
-        Poll::Pending
-    })
-    .await;
-    watchdog.end(Wait::Park);
-    let parts = connection.into_parts();
-    let io = parts.io.into_inner();
-    let empty = io.is_empty() && parts.read_buf.is_empty();
-    let mid_message = !io.side.framing.at_boundary();
-    let (socket, rest) = io.into_parts();
-    // A head that can't be served: hyper has not seen it, and whatever came before it is answered.
-    if let Some(violation) = session.head_refused.take() {
-        return End::Refused(Failure::DownstreamMalformed(violation), socket);
-    }
-    match why {
-        Why::Idle if empty => End::Idle(socket),
-        Why::Idle => End::Unread(socket),
-        Why::Ended if session.tunnel.borrow().is_some() => {
-            let mut early = BytesMut::from(parts.read_buf.as_ref());
-            early.extend_from_slice(&rest);
-            End::Tunnel(socket, early)
-        }
-        Why::Ended if empty && !mid_message => End::Closed,
-        Why::Ended => End::Unread(socket),
-        Why::ClientStuck => {
-            // Reset it: what the kernel still holds for this client would be held for minutes more.
-            let _ = socket2::SockRef::from(&socket).set_linger(Some(Duration::ZERO));
-            End::Closed
-        }
-        Why::HeadTimeout => End::Refused(Failure::DownstreamHeadTimeout, socket),
-        Why::Failed(error) => {
-            tracing::debug!(peer = %session.peer, %error, "session ended");
-            if session.body_refused().is_some() { End::Unread(socket) } else { End::Closed }
-        }
-    }
-}
 
-enum Why {
-    Ended,
-    Failed(hyper::Error),
-    Idle,
-    HeadTimeout,
-    ClientStuck,
+    fn encode_head(&mut self, out: &mut Outgoing, cx: &mut Context<'_>) {
+        let Some(head) = self.head.take() else { return };
+        let Self { session, .. } = *self;
+        let relayed = self.body.as_ref().is_some_and(ResponseBody::is_relayed);
+        // An answer of our own to a request that is still coming in: take the rest if it is here already.
+        let whole = relayed || session.client.skip_request(&session.local.arena, cx);
+        self.asked.persistent &= whole && !session.is_last_exchange();
+        let framing = ResponseFraming {
+            version: self.asked.version,
+            to_head: self.asked.head,
+            persistent: self.asked.persistent,
+            date: &session.local.date,
+        };
+        self.framing = http1::response_head(out.text(), &head, framing);
+    }
+
+    fn gather(&mut self, out: &mut Outgoing, cx: &mut Context<'_>) -> Gathered {
+        let Some(body) = &mut self.body else { return Gathered::End };
+        while !out.is_full() {
+            if body.is_end_stream() {
+                self.framing.end(out);
+                return Gathered::End;
+            }
+            match Pin::new(&mut *body).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) if frame.is_trailers() => {
+                    self.framing.frame(out, frame);
+                    return Gathered::End;
+                }
+                Poll::Ready(Some(Ok(frame))) => self.framing.frame(out, frame),
+                Poll::Ready(None) => {
+                    self.framing.end(out);
+                    return Gathered::End;
+                }
+                Poll::Ready(Some(Err(_))) => {
+                    self.broken = true;
+                    return Gathered::End;
+                }
+                Poll::Pending => return Gathered::Waiting,
+            }
+        }
+        Gathered::Enough
+    }
+
+    /// The last byte is written: what comes now.
+    fn end(&self, cx: &mut Context<'_>) -> End {
+        let client = &self.session.client;
+        if self.broken {
+            // Only a reset tells a client that waits for the connection's end that this was not the body's.
+            return if self.framing == BodyEncoder::UntilClose { End::Reset } else { End::Closed };
+        }
+        if self.session.tunnel.borrow().is_some() {
+            return End::Tunnel;
+        }
+        let persistent = self.asked.persistent && self.framing != BodyEncoder::UntilClose;
+        let whole = client.skip_request(&self.session.local.arena, cx);
+        match (persistent, whole && !client.has_part_of_head()) {
+            (true, _) if whole => End::Idle,
+            (_, true) => End::Closed,
+            (_, false) => End::Unread,
+        }
+    }
 }
 
 /// Answers a request that is no exchange, because its head never was whole or sound.
-async fn refuse(session: &Rc<Session>, failure: Failure, mut socket: TcpStream) {
-    let answer = respond::raw(&failure);
+async fn refuse(session: &Rc<Session>, failure: Failure) {
+    let mut out = Outgoing::default();
+    out.text().extend_from_slice(&respond::raw(&failure));
     let status = failure.status();
     exchange::log_refused(session, failure);
-    let written = session.watchdog.within(Wait::Linger, LINGER, socket.write_all(&answer)).await;
+    let client = &session.client;
+    let written = poll_fn(|cx| match client.send(&mut out, cx) {
+        Ok(()) => client.poll_flush(cx).map_ok(|_taken| ()),
+        Err(error) => Poll::Ready(Err(error)),
+    });
+    let written = session.watchdog.within(Wait::Linger, LINGER, written).await;
     if matches!(written, Ok(Ok(()))) && status != StatusCode::REQUEST_TIMEOUT {
-        linger(session, socket).await;
+        linger(session).await;
     }
 }
 
 /// Says that no more will come, and takes what the client still sends, within bounds.
-async fn linger(session: &Session, mut socket: TcpStream) {
-    if socket.shutdown().await.is_err() {
+async fn linger(session: &Session) {
+    let client = &session.client;
+    if poll_fn(|cx| client.with_socket(|socket| Pin::new(socket).poll_shutdown(cx))).await.is_err() {
         return;
     }
-    let mut scratch = [0; 4096];
-    let drain = async {
-        let mut left = LINGER_BYTES_MAX;
-        while let Ok(n) = socket.read(&mut scratch).await {
-            if n == 0 || n > left {
-                break;
+    let mut left = LINGER_BYTES_MAX;
+    let drain = poll_fn(|cx| {
+        loop {
+            match ready!(client.poll_discard(&session.local.arena, cx)) {
+                Ok(n) if n > 0 && n <= left => left -= n,
+                Ok(_) | Err(_) => return Poll::Ready(()),
             }
-            left -= n;
         }
-    };
+    });
     let _ = session.watchdog.within(Wait::Linger, LINGER, drain).await;
+}
+
+/// Ends the connection such that the client can't take what it has for the whole, and the kernel keeps nothing.
+fn reset(session: &Session) {
+    session.client.with_socket(|socket| {
+        let _ = socket2::SockRef::from(&*socket).set_linger(Some(Duration::ZERO));
+    });
 }

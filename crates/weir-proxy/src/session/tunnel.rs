@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
 use tokio::net::TcpStream;
 
 use super::Session;
+use super::client::Client;
 use super::watchdog::{Wait, Watchdog};
 use crate::exchange::Exchange;
 use crate::worker::local::Lease;
@@ -28,8 +29,8 @@ pub(crate) struct Tunnel {
 }
 
 impl Tunnel {
-    /// Joins both ends; `early` is what the client has sent already.
-    pub(crate) async fn run(self, session: &Rc<Session>, client: TcpStream, early: BytesMut) {
+    /// Joins both ends.
+    pub(crate) async fn run(self, session: &Rc<Session>) {
         let Self { upstream, early: from_server, mut exchange, lease } = self;
         let listener = session.listener();
         let timeouts = listener.listener.config.timeouts.clone();
@@ -39,7 +40,9 @@ impl Tunnel {
         let (received, sent) = (Cell::new(0), Cell::new(0));
         let watchdog = &session.watchdog;
         let (client_ended, server_ended) = (Cell::new(false), Cell::new(false));
-        let mut client = Watched { socket: client, early, watchdog, read: &received, ended: &client_ended };
+        let early = session.client.take_stash();
+        let socket = ClientSocket(&session.client);
+        let mut client = Watched { socket, early, watchdog, read: &received, ended: &client_ended };
         let mut server =
             Watched { socket: upstream, early: from_server, watchdog, read: &sent, ended: &server_ended };
         {
@@ -75,15 +78,15 @@ impl Tunnel {
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// A socket that tells the watchdog when something moves.
-struct Watched<'a> {
-    socket: TcpStream,
+struct Watched<'a, S> {
+    socket: S,
     early: BytesMut,
     watchdog: &'a Watchdog,
     read: &'a Cell<u64>,
     ended: &'a Cell<bool>,
 }
 
-impl AsyncRead for Watched<'_> {
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<'_, S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buf.filled().len();
@@ -109,7 +112,7 @@ impl AsyncRead for Watched<'_> {
     }
 }
 
-impl AsyncWrite for Watched<'_> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<'_, S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let written = Pin::new(&mut this.socket).poll_write(cx, bytes);
@@ -125,5 +128,28 @@ impl AsyncWrite for Watched<'_> {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().socket).poll_shutdown(cx)
+    }
+}
+
+/// The client's end, which stays with its session.
+struct ClientSocket<'a>(&'a Client);
+
+impl AsyncRead for ClientSocket<'_> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.0.with_socket(|socket| Pin::new(socket).poll_read(cx, buf))
+    }
+}
+
+impl AsyncWrite for ClientSocket<'_> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.0.with_socket(|socket| Pin::new(socket).poll_write(cx, bytes))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.with_socket(|socket| Pin::new(socket).poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.with_socket(|socket| Pin::new(socket).poll_shutdown(cx))
     }
 }

@@ -12,15 +12,14 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use crate::worker::deadline::{Deadline, Deadlines};
+use crate::worker::deadline::Deadline;
+use crate::worker::local::Local;
 
 /// What a session waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wait {
     /// The client's next request.
     KeepAlive,
-    /// The moment at which an idle session gives its buffers back.
-    Park,
     /// The rest of a request's head.
     RequestHead,
     /// The next piece of a request's body from the client.
@@ -53,23 +52,30 @@ pub(crate) struct Expired;
 
 /// All waits of one session.
 pub(crate) struct Watchdog {
+    local: Rc<Local>,
     deadline: Deadline,
     until: [Cell<Option<Instant>>; WAITS],
 }
 
 impl Watchdog {
-    /// A watchdog of the worker that owns `deadlines`, waiting for nothing.
-    pub(crate) fn new(deadlines: &Rc<Deadlines>) -> Self {
-        Self { deadline: deadlines.register(), until: [const { Cell::new(None) }; WAITS] }
+    /// A watchdog of this worker, waiting for nothing.
+    pub(crate) fn new(local: &Rc<Local>) -> Self {
+        Self {
+            local: Rc::clone(local),
+            deadline: local.deadlines.register(),
+            until: [const { Cell::new(None) }; WAITS],
+        }
     }
 
-    /// Starts waiting, unless it already does.
-    pub(crate) fn begin(&self, wait: Wait, timeout: Duration) {
+    /// Starts waiting, unless it already does; whether it did not.
+    pub(crate) fn begin(&self, wait: Wait, timeout: Duration) -> bool {
         let until = &self.until[wait as usize];
-        if until.get().is_none() {
-            until.set(Some(Instant::now() + timeout));
+        let begins = until.get().is_none();
+        if begins {
+            until.set(Some(self.local.now() + timeout));
             self.arm();
         }
+        begins
     }
 
     /// Stops waiting: what was waited for has come.
@@ -87,7 +93,7 @@ impl Watchdog {
         if !self.deadline.poll_fired(cx) {
             return false;
         }
-        let now = Instant::now();
+        let now = self.local.now();
         if self.until[wait as usize].get().is_some_and(|until| until <= now) {
             return true;
         }

@@ -1,37 +1,57 @@
 //! One HTTP/1 connection to a server.
 //!
-//! Only a connection whose request and response both ended is kept ([`Connection::reusable`]); never one
-//! that became a tunnel, and never one on which a byte came that nobody asked for.
+//! Only a connection whose request and response both ended is kept ([`Connection::rest`]); never one that
+//! became a tunnel, never one that either side wants closed, and never one on which a byte came that nobody
+//! asked for.
 
-use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::pin;
-use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{Request, Response};
-use hyper::body::Incoming;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use http::{StatusCode, header, request, response};
+use http_body::{Body, Frame};
 use tokio::net::TcpStream;
 
-use crate::exchange::body::RequestBody;
-use crate::framing::{Advance, HeadLimits, ResponseFraming, Violation};
-use crate::guarded::{self, Guarded, Side};
+use crate::exchange::body::{Progress as BodyProgress, RequestBody};
+use crate::framing::{Advance, HeadLimits, Part, Progress, ResponseFraming, Violation};
+use crate::http1::{self, BodyEncoder, Outgoing, Wire};
 use crate::session::Session;
 use crate::session::watchdog::Wait;
 
-/// One HTTP/1 connection to a server. Boxed by whoever has it: hyper's part is large, and it changes hands
-/// several times in an exchange.
+/// One HTTP/1 connection to a server.
 pub(crate) struct Connection {
-    sender: http1::SendRequest<RequestBody>,
-    driver: http1::Connection<TokioIo<Guarded<Upstream>>, RequestBody>,
-    link: Rc<Link>,
-    closed: bool,
+    wire: Wire,
+    framing: ResponseFraming,
+    /// The present request's body, until it has been sent.
+    request: Option<Request>,
+    state: State,
+    /// What is stashed was looked at and is not enough.
+    incomplete: bool,
+    /// The connection can't serve another exchange.
+    spent: bool,
     /// Whether an exchange was here before this one.
     pub(crate) reused: bool,
+}
+
+/// A request's body on its way to the server.
+struct Request {
+    body: RequestBody,
+    framing: BodyEncoder,
+}
+
+/// What comes next from the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// A head, and nothing of it has come.
+    Head,
+    /// A head, of which a part has come.
+    PartOfHead,
+    Body,
+    Ended,
+    Tunnel,
 }
 
 /// Why no response came.
@@ -51,18 +71,14 @@ pub(crate) enum SendError {
     Client,
 }
 
-/// What a connection and its guard know together.
-struct Link {
-    framing: RefCell<ResponseFraming>,
-    /// The first byte of an answer to the present request has come.
-    answered: Cell<bool>,
-    refused: Cell<Option<Violation>>,
-    /// The session whose exchange is here; `None` while idle.
-    session: RefCell<Option<Rc<Session>>>,
+/// Why a response's body ends early.
+#[derive(Debug)]
+pub(crate) enum BodyError {
+    /// The server closed or reset the connection.
+    Truncated,
+    /// What the server sent is not sound HTTP/1.
+    Malformed(Violation),
 }
-
-/// The server's side of a guarded socket.
-pub(crate) struct Upstream(Rc<Link>);
 
 impl Connection {
     /// Connects to `address`. Bounded by the caller.
@@ -72,78 +88,53 @@ impl Connection {
     pub(crate) async fn open(address: SocketAddr, limits: HeadLimits) -> std::io::Result<Box<Self>> {
         let socket = TcpStream::connect(address).await?;
         socket.set_nodelay(true)?;
-        let link = Rc::new(Link {
-            framing: RefCell::new(ResponseFraming::new(limits)),
-            answered: Cell::new(false),
-            refused: Cell::new(None),
-            session: RefCell::new(None),
-        });
-        let io = TokioIo::new(Guarded::new(socket, Upstream(Rc::clone(&link))));
-        let mut builder = http1::Builder::new();
-        builder
-            .max_header_size(guarded::HYPER_HEAD_BYTES)
-            .max_buf_size(guarded::hyper_buffer_bytes(limits.head_bytes));
-        if let Some(fields) = guarded::hyper_fields(limits.fields) {
-            builder.max_headers(fields);
-        }
-        let (sender, driver) = builder.handshake(io).await.map_err(std::io::Error::other)?;
-        Ok(Box::new(Self { sender, driver, link, closed: false, reused: false }))
+        Ok(Box::new(Self {
+            wire: Wire::new(socket),
+            framing: ResponseFraming::new(limits),
+            request: None,
+            state: State::Ended,
+            incomplete: false,
+            spent: false,
+            reused: false,
+        }))
     }
 
-    /// Sends `request` and waits for the head of the answer. The connection must be driven on while the
-    /// answer's body is read ([`Connection::poll`]).
+    /// Sends a request and waits for the head of the answer, at most for `timeout` from the end of the
+    /// request. The rest of the request goes on while the answer's body is read
+    /// ([`poll_frame`](Self::poll_frame)).
     ///
     /// # Errors
     /// See [`SendError`]; the connection is of no use after one.
     pub(crate) async fn send(
         &mut self,
-        session: &Rc<Session>,
-        waits: SendWaits,
-        request: Request<RequestBody>,
-    ) -> Result<Response<Incoming>, SendError> {
-        let link = Rc::clone(&self.link);
-        {
-            let mut framing = link.framing.borrow_mut();
-            framing.expect(request.method());
-            if request.headers().contains_key(http::header::UPGRADE) {
-                framing.expect_upgrade();
-            }
+        session: &Session,
+        head: &request::Parts,
+        body: RequestBody,
+        timeout: Duration,
+    ) -> Result<response::Parts, SendError> {
+        self.framing.expect(&head.method);
+        if head.headers.contains_key(header::UPGRADE) {
+            self.framing.expect_upgrade();
         }
-        link.answered.set(false);
-        *link.session.borrow_mut() = Some(Rc::clone(session));
-        let progress = request.body().progress();
-        let mut response = pin!(self.sender.try_send_request(request));
+        self.state = State::Head;
+        let progress = body.progress();
+        self.request =
+            Some(Request { framing: BodyEncoder::of_request(&head.headers, body.is_empty()), body });
+        let mut head = Some(head);
         let outcome = poll_fn(|cx| {
-            if !self.closed {
-                self.closed = self.driver.poll_without_shutdown(cx).is_ready();
+            if let Some(head) = head.take() {
+                self.send_head(session, head, cx)?;
+            } else {
+                self.poll_request(session, cx);
             }
-            match response.as_mut().poll(cx) {
-                Poll::Ready(Ok(response)) => return Poll::Ready(Ok(response)),
-                Poll::Ready(Err(mut error)) => {
-                    let sent = error.take_message().is_none();
-                    return Poll::Ready(Err(
-                        if let Some(violation) =
-                            link.refused.get().filter(|violation| *violation != Violation::Truncated)
-                        {
-                            SendError::Malformed(violation)
-                        } else if progress.failed() {
-                            SendError::Client
-                        } else if !sent {
-                            SendError::NotSent
-                        } else if link.answered.get() {
-                            SendError::Truncated
-                        } else {
-                            SendError::NoAnswer
-                        },
-                    ));
-                }
-                Poll::Pending => {}
+            if let Poll::Ready(response) = self.poll_head(session, &progress, cx) {
+                return Poll::Ready(response);
             }
             if progress.failed() {
                 return Poll::Ready(Err(SendError::Client));
             }
-            if progress.ended() {
-                session.watchdog.begin(Wait::Response, waits.response);
+            if self.request.is_none() {
+                session.watchdog.begin(Wait::Response, timeout);
             }
             for wait in [Wait::Response, Wait::ServerReads] {
                 if session.watchdog.poll_expired(wait, cx) {
@@ -157,86 +148,229 @@ impl Connection {
         outcome
     }
 
-    /// Moves bytes both ways.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) {
-        if !self.closed {
-            self.closed = self.driver.poll_without_shutdown(cx).is_ready();
+    /// The first write: the head, and what there is of the body.
+    fn send_head(
+        &mut self,
+        session: &Session,
+        head: &request::Parts,
+        cx: &mut Context<'_>,
+    ) -> Result<(), SendError> {
+        let mut out = session.local.outgoing.take();
+        http1::request_head(out.text(), head);
+        self.gather(&mut out, cx);
+        let sent = self.wire.poll_send(&mut out, cx);
+        session.local.outgoing.set(out);
+        match sent {
+            Ok(_taken) => self.poll_request(session, cx),
+            Err(_) => return Err(SendError::NotSent),
+        }
+        Ok(())
+    }
+
+    /// Sends what there is of the request's body, as long as the server takes it. A server that takes no more
+    /// may still answer, so an error here is not the end.
+    fn poll_request(&mut self, session: &Session, cx: &mut Context<'_>) {
+        loop {
+            match self.wire.poll_flush(cx) {
+                Poll::Ready(Ok(_taken)) if self.wire.is_flushed() => session.watchdog.end(Wait::ServerReads),
+                Poll::Ready(Ok(_taken)) => {
+                    session.watchdog.end(Wait::ServerReads);
+                    continue;
+                }
+                Poll::Ready(Err(_)) => return self.give_up_request(session),
+                Poll::Pending => {
+                    session.watchdog.begin(Wait::ServerReads, session.server_reads());
+                    return;
+                }
+            }
+            if self.request.is_none() {
+                return;
+            }
+            let mut out = session.local.outgoing.take();
+            let waiting = self.gather(&mut out, cx);
+            let sent = self.wire.poll_send(&mut out, cx);
+            session.local.outgoing.set(out);
+            if sent.is_err() {
+                return self.give_up_request(session);
+            }
+            if waiting && self.wire.is_flushed() {
+                return;
+            }
         }
     }
 
-    /// What the guard found wrong with the answer, if anything.
-    pub(crate) fn refused(&self) -> Option<Violation> {
-        self.link.refused.get()
+    /// Takes pieces of the request's body; whether more is to come but not here yet.
+    fn gather(&mut self, out: &mut Outgoing, cx: &mut Context<'_>) -> bool {
+        let Some(request) = &mut self.request else { return false };
+        while !out.is_full() {
+            if request.body.is_end_stream() {
+                request.framing.end(out);
+                self.request = None;
+                return false;
+            }
+            match Pin::new(&mut request.body).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    let last = frame.is_trailers();
+                    request.framing.frame(out, frame);
+                    if last {
+                        self.request = None;
+                        return false;
+                    }
+                }
+                Poll::Ready(None) => {
+                    request.framing.end(out);
+                    self.request = None;
+                    return false;
+                }
+                Poll::Ready(Some(Err(_))) => {
+                    self.spent = true; // the server will not see the request's end
+                    self.request = None;
+                    return false;
+                }
+                Poll::Pending => return true,
+            }
+        }
+        false
+    }
+
+    fn give_up_request(&mut self, session: &Session) {
+        session.watchdog.end(Wait::ServerReads);
+        self.spent = true;
+        self.request = None;
+        self.wire.forget_unsent();
+    }
+
+    /// Waits for the final head; passes interim ones on.
+    fn poll_head(
+        &mut self,
+        session: &Session,
+        request: &BodyProgress,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<response::Parts, SendError>> {
+        loop {
+            while !self.incomplete && !self.wire.stash.is_empty() {
+                let Some(head) = self.take_head().map_err(SendError::Malformed)? else { break };
+                match head.status {
+                    StatusCode::SWITCHING_PROTOCOLS => return Poll::Ready(Ok(head)),
+                    StatusCode::CONTINUE => {
+                        request.continued();
+                        self.poll_request(session, cx);
+                    }
+                    status if status.is_informational() => session.interim(head, cx),
+                    _final => return Poll::Ready(Ok(head)),
+                }
+            }
+            match ready!(self.wire.poll_fill(&session.local.arena, usize::MAX, cx)) {
+                Ok(1..) => self.incomplete = false,
+                Ok(0) | Err(_) if self.state == State::Head => return Poll::Ready(Err(SendError::NoAnswer)),
+                Ok(0) | Err(_) => return Poll::Ready(Err(SendError::Truncated)),
+            }
+        }
+    }
+
+    fn take_head(&mut self) -> Result<Option<response::Parts>, Violation> {
+        let Advance { pass, part, progress } = self.framing.advance(&self.wire.stash)?;
+        let Part::Head { at } = part else {
+            self.state = State::PartOfHead;
+            self.incomplete = true;
+            return Ok(None);
+        };
+        let head = self.wire.take(pass).slice(at..);
+        let head = http1::parse_response(&head).ok_or(Violation::StatusLineInvalid)?;
+        self.state = match progress {
+            Progress::Head => State::PartOfHead, // that one was interim
+            Progress::Body => State::Body,
+            Progress::MessageComplete => State::Ended,
+            Progress::Tunnel => State::Tunnel,
+        };
+        self.spent |= !http1::is_persistent(head.version, &head.headers);
+        Ok(Some(head))
+    }
+
+    /// The next piece of the answer's body. Sends what is left of the request, too.
+    pub(crate) fn poll_frame(
+        &mut self,
+        session: &Session,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if self.request.is_some() || !self.wire.is_flushed() {
+            self.poll_request(session, cx);
+        }
+        loop {
+            while self.state == State::Body && !self.incomplete && !self.wire.stash.is_empty() {
+                match self.take_piece() {
+                    Ok(Some(frame)) => return Poll::Ready(Some(Ok(frame))),
+                    Ok(None) => {}
+                    Err(violation) => return Poll::Ready(Some(Err(BodyError::Malformed(violation)))),
+                }
+            }
+            if self.state != State::Body {
+                return Poll::Ready(None);
+            }
+            match ready!(self.wire.poll_fill(&session.local.arena, usize::MAX, cx)) {
+                Ok(1..) => self.incomplete = false,
+                Ok(0) if self.framing.eof().is_ok() => {
+                    self.state = State::Ended;
+                    self.spent = true;
+                }
+                Ok(0) | Err(_) => return Poll::Ready(Some(Err(BodyError::Truncated))),
+            }
+        }
+    }
+
+    fn take_piece(&mut self) -> Result<Option<Frame<Bytes>>, Violation> {
+        let Advance { pass, part, progress } = self.framing.advance(&self.wire.stash)?;
+        if progress == Progress::MessageComplete {
+            self.state = State::Ended;
+        }
+        self.incomplete = pass == 0;
+        let piece = self.wire.take(pass);
+        Ok(match part {
+            Part::Data { at } => Some(Frame::data(piece.slice(at..))),
+            Part::Trailers { at } => {
+                let trailers = http1::parse_trailers(&piece.slice(at..)).unwrap_or_default();
+                Some(trailers).filter(|trailers| !trailers.is_empty()).map(Frame::trailers)
+            }
+            Part::Nothing | Part::Head { .. } | Part::Tunnel => None,
+        })
+    }
+
+    /// Nothing will be asked of it for a while: holds as little as can be.
+    pub(crate) fn settle(&mut self) {
+        self.wire.keep_stash();
+    }
+
+    /// Whether the answer's body has ended.
+    pub(crate) fn is_end_stream(&self) -> bool {
+        self.state != State::Body
     }
 
     /// The exchange is over; whether the connection can serve another.
     pub(crate) fn rest(&mut self) -> bool {
-        *self.link.session.borrow_mut() = None;
         self.reused = true;
-        !self.closed && self.link.framing.borrow().at_boundary() && self.link.refused.get().is_none()
+        !self.spent
+            && self.state == State::Ended
+            && self.request.is_none()
+            && self.wire.is_flushed()
+            && self.wire.stash.is_empty()
+            && self.framing.at_boundary()
     }
 
-    /// Looks at a connection that has rested; whether it is still good.
-    pub(crate) fn is_alive(&mut self, cx: &mut Context<'_>) -> bool {
-        self.poll(cx);
-        !self.closed && self.sender.is_ready()
+    /// Looks at a connection that has rested; whether it is still good. A byte that came meanwhile is one that
+    /// nobody asked for.
+    pub(crate) fn is_alive(&self, cx: &mut Context<'_>) -> bool {
+        let socket = &self.wire.socket;
+        while socket.poll_read_ready(cx).is_ready() {
+            match socket.try_read(&mut [0]) {
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                Ok(_) | Err(_) => return false,
+            }
+        }
+        true
     }
 
     /// Takes the socket after a 101, with what the server has sent of its new protocol.
-    pub(crate) async fn into_tunnel(mut self: Box<Self>) -> (TcpStream, BytesMut) {
-        poll_fn(|cx| {
-            self.poll(cx);
-            if self.closed { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
-        let parts = self.driver.into_parts();
-        let (socket, rest) = parts.io.into_inner().into_parts();
-        let mut early = BytesMut::from(Bytes::as_ref(&parts.read_buf));
-        early.extend_from_slice(&rest);
-        (socket, early)
+    pub(crate) fn into_tunnel(self) -> (TcpStream, BytesMut) {
+        (self.wire.socket, self.wire.stash)
     }
-}
-
-/// How long a server may take within [`Connection::send`].
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct SendWaits {
-    /// From the end of the request to the head of the answer.
-    pub(crate) response: std::time::Duration,
-}
-
-impl Side for Upstream {
-    fn advance(&mut self, bytes: &[u8]) -> Result<Advance, Violation> {
-        self.0.answered.set(true);
-        self.0.framing.borrow_mut().advance(bytes)
-    }
-
-    fn at_boundary(&self) -> bool {
-        self.0.framing.borrow().at_boundary()
-    }
-
-    fn admits_next(&self) -> bool {
-        true // a byte that nobody asked for is found out by `advance`
-    }
-
-    fn head_pending(&self, _pending: bool) {}
-
-    fn ended(&mut self) -> Result<(), Violation> {
-        self.0.framing.borrow_mut().eof()
-    }
-
-    fn refused(&self, violation: Violation) {
-        self.0.refused.set(Some(violation));
-    }
-
-    fn write_blocked(&self, blocked: bool) {
-        let session = self.0.session.borrow();
-        let Some(session) = session.as_ref() else { return };
-        if blocked {
-            session.watchdog.begin(Wait::ServerReads, session.server_reads());
-        } else {
-            session.watchdog.end(Wait::ServerReads);
-        }
-    }
-
-    fn flushed(&self, _cx: &Context<'_>) {}
 }

@@ -5,8 +5,10 @@
 //! connections in its queue were taken: nobody else would get them.
 
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -141,7 +143,12 @@ fn begin(local: &Rc<Local>, listener: &str, stream: TcpStream, peer: SocketAddr)
     let serving = Rc::clone(local);
     let task = tokio::task::spawn_local(async move {
         let _ended = ended;
-        session::http::serve(serving, listener, stream, peer).await;
+        let mut session = pin!(session::http::serve(Rc::clone(&serving), listener, stream, peer));
+        poll_fn(|cx| {
+            serving.tick();
+            session.as_mut().poll(cx)
+        })
+        .await;
     });
     local.sessions.add(name, task.abort_handle());
 }

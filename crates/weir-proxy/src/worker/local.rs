@@ -7,6 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 
 use arc_swap::Cache;
 use weir_config::model::{Balance, PoolId};
@@ -15,6 +16,7 @@ use super::deadline::Deadlines;
 use super::sessions::Sessions;
 use crate::access_log::Sink;
 use crate::balancer::{Balancer, Members, PickKey};
+use crate::http1::{Arena, DateCache, Outgoing};
 use crate::retry::Budget;
 use crate::shared::Shared;
 use crate::snapshot::{Listener, Pool, Server, Snapshot};
@@ -28,8 +30,13 @@ pub(crate) struct Local {
     pub(crate) shared: Arc<Shared>,
     pub(crate) deadlines: Rc<Deadlines>,
     pub(crate) log: Sink,
-    /// Where a parked session's first bytes are read to: it has no buffer of its own.
-    pub(crate) scratch: RefCell<Box<[u8]>>,
+    /// Where sessions read to: they have no buffers of their own.
+    pub(crate) arena: Arena,
+    /// What whoever writes takes, and puts back when it is written.
+    pub(crate) outgoing: Cell<Outgoing>,
+    pub(crate) date: DateCache,
+    /// When the task that runs now was woken.
+    now: Cell<Instant>,
     pub(crate) sessions: Sessions,
     /// No new exchange on kept connections: every session ends with its exchange.
     draining: Cell<bool>,
@@ -38,9 +45,6 @@ pub(crate) struct Local {
     cache: RefCell<Cache<Arc<arc_swap::ArcSwap<Snapshot>>, Arc<Snapshot>>>,
     view: RefCell<Rc<View>>,
 }
-
-/// The most that is read of a request before its session has buffers.
-const SCRATCH_BYTES: usize = 4096;
 
 /// A snapshot as one worker uses it.
 pub(crate) struct View {
@@ -88,13 +92,27 @@ impl Local {
             shared,
             deadlines: Rc::default(),
             log,
-            scratch: RefCell::new(vec![0; SCRATCH_BYTES].into()),
+            arena: Arena::default(),
+            outgoing: Cell::default(),
+            date: DateCache::default(),
+            now: Cell::new(Instant::now()),
             sessions: Sessions::default(),
             draining: Cell::new(false),
             attention: tokio::sync::Notify::new(),
             cache: RefCell::new(cache),
             view: RefCell::new(Rc::new(view)),
         }
+    }
+
+    /// When the session that runs now was woken: one look at the clock serves all that it then does, which
+    /// is done within microseconds.
+    pub(crate) fn now(&self) -> Instant {
+        self.now.get()
+    }
+
+    /// Looks at the clock.
+    pub(crate) fn tick(&self) {
+        self.now.set(Instant::now());
     }
 
     /// The configuration in force now.

@@ -43,14 +43,13 @@ fn run(
                     outcome.last = Err(violation);
                     return outcome;
                 }
-                Ok(Advance { pass, progress }) => {
+                Ok(Advance { pass, progress, .. }) => {
                     outcome.passed.extend_from_slice(&stream[start..start + pass]);
                     outcome.last = Ok(progress);
-                    if progress != Progress::MessageComplete {
-                        break;
+                    if progress == Progress::MessageComplete {
+                        outcome.ends.push(start + pass);
                     }
-                    outcome.ends.push(start + pass);
-                    if start + pass == cut {
+                    if pass == 0 || start + pass == cut {
                         break;
                     }
                 }

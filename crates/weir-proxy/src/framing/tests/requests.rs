@@ -1,7 +1,7 @@
 //! The catalogue of request heads.
 
 use super::super::Violation::{self, *};
-use super::super::{Progress, RequestFraming};
+use super::super::{Part, Progress, RequestFraming};
 use super::{BODY_BYTES_MAX, LIMITS, run_requests};
 
 /// A head made of a request line and one more field line after `Host: a`.
@@ -340,8 +340,11 @@ fn a_boundary_is_where_nothing_is_unfinished() {
         assert!(!guard.at_boundary(), "{offered}");
         assert_eq!(guard.eof(), Err(Truncated));
     }
-    let all = guard.advance(post).unwrap();
-    assert_eq!((all.pass, all.progress), (post.len(), Progress::MessageComplete));
+    let head = guard.advance(post).unwrap();
+    assert_eq!((head.pass, head.part, head.progress), (post.len() - 3, Part::Head { at: 2 }, Progress::Body));
+    assert!(!guard.at_boundary());
+    let body = guard.advance(&post[head.pass..]).unwrap();
+    assert_eq!((body.pass, body.part, body.progress), (3, Part::Data { at: 0 }, Progress::MessageComplete));
     assert!(guard.at_boundary());
     assert_eq!(guard.eof(), Ok(()));
     // a client that sends a CRLF after its body and goes away did nothing wrong

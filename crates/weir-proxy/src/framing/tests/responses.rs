@@ -3,7 +3,7 @@
 use http::{Method, StatusCode};
 
 use super::super::Violation::{self, *};
-use super::super::{Progress, ResponseFraming};
+use super::super::{Part, Progress, ResponseFraming};
 use super::{LIMITS, run_response};
 
 fn refused(stream: &str, violation: Violation) {
@@ -91,8 +91,10 @@ fn only_a_close_ends_a_body_without_a_length() {
     let mut guard = ResponseFraming::new(LIMITS);
     guard.expect(&Method::GET);
     let stream = b"HTTP/1.0 200 OK\r\n\r\nHTTP/1.0 200 OK\r\n\r\n";
-    let advance = guard.advance(stream).unwrap();
-    assert_eq!((advance.pass, advance.progress), (stream.len(), Progress::Body));
+    let head = guard.advance(stream).unwrap();
+    assert_eq!((head.pass, head.progress), (19, Progress::Body));
+    let body = guard.advance(&stream[head.pass..]).unwrap();
+    assert_eq!((body.pass, body.part, body.progress), (19, Part::Data { at: 0 }, Progress::Body));
     assert!(!guard.at_boundary());
     assert_eq!(guard.eof(), Ok(()));
 }
@@ -129,10 +131,12 @@ fn bytes_that_no_request_asked_for_are_refused() {
     let stream = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nxHTTP/1.1 200 OK\r\n\r\n";
     let mut guard = ResponseFraming::new(LIMITS);
     guard.expect(&Method::GET);
-    let first = guard.advance(stream).unwrap();
-    assert_eq!((first.pass, first.progress), (39, Progress::MessageComplete));
+    let head = guard.advance(stream).unwrap();
+    assert_eq!((head.pass, head.progress), (38, Progress::Body));
+    let body = guard.advance(&stream[head.pass..]).unwrap();
+    assert_eq!((body.pass, body.progress), (1, Progress::MessageComplete));
     assert!(guard.at_boundary());
-    assert_eq!(guard.advance(&stream[first.pass..]), Err(UnsolicitedBytes));
+    assert_eq!(guard.advance(&stream[head.pass + body.pass..]), Err(UnsolicitedBytes));
 
     // the next request asks for the next response
     let mut guard = ResponseFraming::new(LIMITS);
@@ -152,8 +156,10 @@ fn an_upgrade_needs_asking() {
     let mut guard = ResponseFraming::new(LIMITS);
     guard.expect(&Method::GET);
     guard.expect_upgrade();
-    let advance = guard.advance(stream).unwrap();
-    assert_eq!((advance.pass, advance.progress), (stream.len(), Progress::Tunnel));
+    let head = guard.advance(stream).unwrap();
+    assert_eq!((head.part, head.progress), (Part::Head { at: 0 }, Progress::Tunnel));
+    let rest = guard.advance(&stream[head.pass..]).unwrap();
+    assert_eq!((rest.pass, rest.part, rest.progress), (2, Part::Tunnel, Progress::Tunnel));
     assert_eq!(guard.eof(), Ok(()));
     assert!(!guard.at_boundary());
 

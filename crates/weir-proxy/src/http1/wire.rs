@@ -1,0 +1,100 @@
+//! A socket, and the few bytes that wait on either side of it.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::AsyncWrite;
+use tokio::net::TcpStream;
+
+use super::{Arena, Outgoing};
+
+/// One side's connection.
+pub(crate) struct Wire {
+    pub(crate) socket: TcpStream,
+    /// Read and not used yet.
+    pub(crate) stash: BytesMut,
+    /// To be written as soon as the peer takes it.
+    unsent: BytesMut,
+}
+
+impl Wire {
+    pub(crate) fn new(socket: TcpStream) -> Self {
+        Self { socket, stash: BytesMut::new(), unsent: BytesMut::new() }
+    }
+
+    /// Reads into the stash, at most `limit` bytes; `Ok(0)` at the peer's end.
+    pub(crate) fn poll_fill(
+        &mut self,
+        arena: &Arena,
+        limit: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let Poll::Ready(read) = arena.poll_read(&mut self.socket, limit, cx) else {
+            self.keep_stash();
+            return Poll::Pending;
+        };
+        let read = read?;
+        let length = read.len();
+        self.stash.unsplit(read);
+        Poll::Ready(Ok(length))
+    }
+
+    /// Takes the first bytes of what is stashed. When those are all, nothing of the arena is held any more.
+    pub(crate) fn take(&mut self, bytes: usize) -> Bytes {
+        if bytes == self.stash.len() {
+            return std::mem::take(&mut self.stash).freeze();
+        }
+        self.stash.split_to(bytes).freeze()
+    }
+
+    /// Copies what is stashed out of the arena, because it will be there for a while.
+    pub(crate) fn keep_stash(&mut self) {
+        if !self.stash.is_empty() {
+            self.stash = BytesMut::from(&self.stash[..]);
+        }
+    }
+
+    /// Writes `out`, which is empty afterwards; what the peer does not take now is kept for
+    /// [`poll_flush`](Self::poll_flush). Returns how many bytes it took.
+    pub(crate) fn poll_send(&mut self, out: &mut Outgoing, cx: &mut Context<'_>) -> io::Result<usize> {
+        let mut taken = 0;
+        while self.unsent.is_empty() && !out.is_empty() {
+            match out.poll_write(&mut self.socket, cx) {
+                Poll::Ready(written) => taken += written?,
+                Poll::Pending => break,
+            }
+        }
+        out.move_to(&mut self.unsent);
+        Ok(taken)
+    }
+
+    /// Writes what was kept.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut taken = 0;
+        while !self.unsent.is_empty() {
+            let Poll::Ready(written) = Pin::new(&mut self.socket).poll_write(cx, &self.unsent) else {
+                return if taken > 0 { Poll::Ready(Ok(taken)) } else { Poll::Pending };
+            };
+            let written = written?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.unsent.advance(written);
+            taken += written;
+        }
+        self.unsent = BytesMut::new();
+        Poll::Ready(Ok(taken))
+    }
+
+    /// Gives up what was kept: it will never be taken.
+    pub(crate) fn forget_unsent(&mut self) {
+        self.unsent = BytesMut::new();
+    }
+
+    /// Whether all that was sent has been taken by the kernel.
+    pub(crate) fn is_flushed(&self) -> bool {
+        self.unsent.is_empty()
+    }
+}
