@@ -31,8 +31,8 @@ impl Balancer for HeaderHash {
     }
 
     fn pick(&mut self, key: &PickKey<'_>, members: &dyn Members) -> Option<usize> {
-        match key.headers.get(&self.field) {
-            Some(value) => self.ring.pick(hash::bytes(value.as_bytes()), members),
+        match key.fields.named(self.field.as_str()).next() {
+            Some(value) => self.ring.pick(hash::bytes(value), members),
             None => self.draw.one(&mut self.rng, members),
         }
     }

@@ -26,8 +26,9 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::HeaderMap;
 use weir_config::model::Balance;
+
+use crate::fields::Fields;
 
 use first::First;
 use header_hash::HeaderHash;
@@ -83,7 +84,7 @@ pub struct PickKey<'a> {
     /// The path and query of the target.
     pub uri: &'a str,
     /// The fields of the head.
-    pub headers: &'a HeaderMap,
+    pub fields: &'a Fields,
 }
 
 /// Chooses servers, for one pool and one worker.

@@ -4,11 +4,12 @@ use std::cell::Cell;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Instant;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::HeaderName;
 use proptest::prelude::*;
 use weir_config::model::Balance;
 
 use super::{Balancer, Members, PickKey, SHARE_OF_WEIGHT, identity, prepare};
+use crate::fields::Fields;
 
 /// A pool in which everything can be set.
 #[derive(Debug, Clone)]
@@ -81,10 +82,9 @@ fn all() -> [Balance; 7] {
 /// Picks with the `n`th of many keys, whatever the balancer looks at.
 fn pick(balancer: &mut dyn Balancer, pool: &Pool, n: u32) -> Option<usize> {
     let uri = format!("/item/{n}?page=1");
-    let mut headers = HeaderMap::new();
-    headers.insert(FIELD, HeaderValue::from(n));
+    let fields = [(FIELD.as_str(), &*n.to_string())].into_iter().collect();
     let source = IpAddr::V4(Ipv4Addr::from_bits(0x0A00_0000 + n));
-    balancer.pick(&PickKey { source, uri: &uri, headers: &headers }, pool)
+    balancer.pick(&PickKey { source, uri: &uri, fields: &fields }, pool)
 }
 
 fn picks(balancer: &mut dyn Balancer, pool: &Pool, count: u32) -> Vec<usize> {
@@ -342,9 +342,9 @@ fn keys_stay_where_they_are_in_every_version() {
 fn an_address_mapped_into_ipv6_is_the_same_client() {
     let pool = Pool::of(&[1; 50]);
     let mut balancer = pool.balancer(&Balance::SourceHash, 1);
-    let headers = HeaderMap::new();
+    let fields = Fields::default();
     let mut from = |source: &str| {
-        balancer.pick(&PickKey { source: source.parse().unwrap(), uri: "/", headers: &headers }, &pool)
+        balancer.pick(&PickKey { source: source.parse().unwrap(), uri: "/", fields: &fields }, &pool)
     };
     assert_eq!(from("192.0.2.1"), from("::ffff:192.0.2.1"));
     assert_ne!(from("192.0.2.1"), from("192.0.2.2"));
@@ -354,8 +354,8 @@ fn an_address_mapped_into_ipv6_is_the_same_client() {
 fn requests_without_the_field_are_spread() {
     let pool = Pool::of(&[1, 3]);
     let mut balancer = pool.balancer(&Balance::HeaderHash(FIELD), 1);
-    let headers = HeaderMap::new();
-    let key = PickKey { source: Ipv4Addr::LOCALHOST.into(), uri: "/", headers: &headers };
+    let fields = Fields::default();
+    let key = PickKey { source: Ipv4Addr::LOCALHOST.into(), uri: "/", fields: &fields };
     let picks: Vec<_> = (0..10_000).map(|_| balancer.pick(&key, &pool).unwrap()).collect();
     assert_proportional(&counts(&picks, 2), &[1, 3], 5.0);
 }
@@ -376,18 +376,15 @@ fn timing_of_pick() {
             let changing = start.elapsed();
 
             let mut time = |pool: &Pool| {
-                let mut headers = HeaderMap::new();
-                let values: Vec<_> = (0..1000_u32).map(HeaderValue::from).collect();
+                let fields: Vec<Fields> =
+                    (0..1000).map(|n| [(FIELD.as_str(), &*n.to_string())].into_iter().collect()).collect();
                 let uris: Vec<_> = (0..1000).map(|n| format!("/item/{n}?page=1")).collect();
-                headers.insert(FIELD, values[0].clone());
                 let start = Instant::now();
                 let mut picked = 0;
                 for n in 0..rounds {
                     let source = IpAddr::V4(Ipv4Addr::from_bits(n));
-                    if let Some(value) = headers.get_mut(FIELD) {
-                        value.clone_from(&values[n as usize % 1000]);
-                    }
-                    let key = PickKey { source, uri: &uris[n as usize % 1000], headers: &headers };
+                    let (uri, fields) = (&uris[n as usize % 1000], &fields[n as usize % 1000]);
+                    let key = PickKey { source, uri, fields };
                     if let Some(member) = balancer.pick(&key, pool) {
                         picked += 1;
                         // The exchanges of 1,000 others last.

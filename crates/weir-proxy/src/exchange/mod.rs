@@ -21,7 +21,7 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use bytes::Bytes;
-use http::{Method, Response, StatusCode, header, request, response};
+use http::{Method, StatusCode};
 use weir_config::model::{self, Action};
 
 use self::body::{Progress, RequestBody};
@@ -30,7 +30,9 @@ use self::forward::Client;
 use self::relay::Relayed;
 use self::target::Target;
 use crate::balancer::PickKey;
+use crate::fields::Field;
 use crate::framing::HeadLimits;
+use crate::head::{RequestHead, ResponseHead};
 use crate::retry::{self, Attempt, Decision, Reason};
 use crate::route::RequestView;
 use crate::session::Session;
@@ -40,18 +42,16 @@ use crate::upstream::connection::{Connection, SendError};
 use crate::worker::local::{Lease, LocalPool};
 
 /// Serves one request of `session`.
-pub(crate) async fn handle(session: &Rc<Session>, head: request::Parts) -> Response<ResponseBody> {
+pub(crate) async fn handle(session: &Rc<Session>, head: RequestHead) -> (ResponseHead, ResponseBody) {
     let mut exchange = Exchange::begin(session, &head);
     match serve(&mut exchange, head).await {
         Ok(Served::Local(answer)) => local(exchange, answer),
-        Ok(Served::Relayed(head, relayed)) => {
-            Response::from_parts(head, ResponseBody::relayed(relayed, exchange))
-        }
+        Ok(Served::Relayed(head, relayed)) => (head, ResponseBody::relayed(relayed, exchange)),
         Ok(Served::Tunnel(head, connection, lease)) => {
             let (upstream, early) = connection.into_tunnel();
             // For the session, which joins it to the client's end when the 101 is written.
             *session.tunnel.borrow_mut() = Some(Tunnel { upstream, early, exchange, lease });
-            Response::from_parts(head, ResponseBody::tunnel())
+            (head, ResponseBody::tunnel())
         }
         Err(failure) => {
             if failure.ends_session() {
@@ -69,33 +69,33 @@ enum Served {
     /// Weir answers by itself.
     Local(respond::Answer),
     /// A server answers.
-    Relayed(response::Parts, Relayed),
+    Relayed(ResponseHead, Relayed),
     /// A server switches protocols.
-    Tunnel(response::Parts, Box<Connection>, Lease),
+    Tunnel(ResponseHead, Box<Connection>, Lease),
 }
 
-fn local(mut exchange: Exchange, answer: respond::Answer) -> Response<ResponseBody> {
-    let (head, body) = answer.into_parts();
+fn local(mut exchange: Exchange, answer: respond::Answer) -> (ResponseHead, ResponseBody) {
+    let respond::Answer { head, body } = answer;
     exchange.answered(head.status);
     let body = if exchange.is_head() { Bytes::new() } else { body };
-    Response::from_parts(head, ResponseBody::local(body, exchange))
+    (head, ResponseBody::local(body, exchange))
 }
 
-async fn serve(exchange: &mut Exchange, mut head: request::Parts) -> Result<Served, Failure> {
+async fn serve(exchange: &mut Exchange, mut head: RequestHead) -> Result<Served, Failure> {
     if head.method == Method::CONNECT {
         return Err(Failure::DownstreamMethod);
     }
     let listener = exchange.listener();
     let config = &listener.listener.config;
     let target = Target::of(&head)?;
-    let client = Client::of(config, exchange.session().peer, &head.headers);
+    let client = Client::of(config, exchange.session().peer, &head.fields);
     exchange.client_is(client.address);
     let view = RequestView {
         host: target.host(),
         path: target.path(),
         query: target.query(),
         method: &head.method,
-        headers: &head.headers,
+        fields: &head.fields,
         source: client.address,
     };
     let (_, action) = listener.listener.routes.find(&view).ok_or(Failure::LocalNoRoute)?;
@@ -107,11 +107,11 @@ async fn serve(exchange: &mut Exchange, mut head: request::Parts) -> Result<Serv
         }
         Action::Pool(id) => {
             let pool = exchange.choose_pool(*id);
-            let expects_continue = head.headers.contains_key(header::EXPECT);
+            let expects_continue = head.fields.has(Field::Expect);
             let continue_wait = expects_continue.then_some(pool.pool.config.timeouts.continue_wait);
             let idle = config.timeouts.body_idle;
             let body = RequestBody::new(exchange.session(), idle, continue_wait);
-            head.uri = target.into_origin_form();
+            head.target = target.into_origin_form();
             relay(exchange, &pool, &client, head, body).await
         }
     }
@@ -122,14 +122,14 @@ async fn relay(
     exchange: &mut Exchange,
     pool: &Rc<LocalPool>,
     client: &Client,
-    mut head: request::Parts,
+    mut head: RequestHead,
     body: RequestBody,
 ) -> Result<Served, Failure> {
     let listener = exchange.listener();
     let session = Rc::clone(exchange.session());
-    let key_uri = head.uri.clone();
-    let original_fields = pool.needs_fields().then(|| head.headers.clone());
-    let chunked = !body.is_empty() && !head.headers.contains_key(header::CONTENT_LENGTH);
+    let key_uri = head.target.clone();
+    let original_fields = pool.needs_fields().then(|| head.fields.clone());
+    let chunked = !body.is_empty() && !head.fields.has(Field::ContentLength);
     session.set_server_reads(pool.pool.config.timeouts.body_idle);
     pool.budget.deposit();
     let mut tried = Vec::new();
@@ -137,8 +137,8 @@ async fn relay(
     loop {
         let lease = {
             let uri = key_uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-            let headers = original_fields.as_ref().unwrap_or(&head.headers);
-            let key = PickKey { source: client.address, uri, headers };
+            let fields = original_fields.as_ref().unwrap_or(&head.fields);
+            let key = PickKey { source: client.address, uri, fields };
             let (index, lease) = choose(exchange, pool, &key, &tried).await?;
             tried.push(index);
             lease
@@ -232,9 +232,9 @@ struct Failed {
 async fn attempt(
     exchange: &mut Exchange,
     lease: &Lease,
-    head: &request::Parts,
+    head: &RequestHead,
     body: &RequestBody,
-) -> Result<(response::Parts, Box<Connection>), Failed> {
+) -> Result<(ResponseHead, Box<Connection>), Failed> {
     let session = Rc::clone(exchange.session());
     let mut connection = connection(exchange, lease).await?;
     let reused = connection.reused;
@@ -303,7 +303,7 @@ async fn connection(exchange: &mut Exchange, lease: &Lease) -> Result<Box<Connec
 fn answer(
     exchange: &mut Exchange,
     lease: Lease,
-    mut head: response::Parts,
+    mut head: ResponseHead,
     connection: Box<Connection>,
     request_body: Progress,
 ) -> Served {
@@ -318,6 +318,6 @@ fn answer(
 }
 
 /// Passes an interim response on (RFC 9110 section 15.2).
-pub(crate) fn interim(head: &mut response::Parts, listener: &model::Listener) {
+pub(crate) fn interim(head: &mut ResponseHead, listener: &model::Listener) {
     forward::response(head, listener);
 }

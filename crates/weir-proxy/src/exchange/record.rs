@@ -7,13 +7,16 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
 
+use bytes::Bytes;
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, StatusCode, Uri, Version, header, request};
+use http::{Method, StatusCode, Uri, Version};
 use weir_config::model::PoolId;
 
 use super::failure::{CLIENT_CLOSED_REQUEST, EndCode, Failure};
 use crate::access_log::{Record, Times};
 use crate::control::Event;
+use crate::fields::Field;
+use crate::head::RequestHead;
 use crate::session::Session;
 use crate::worker::local::{Lease, LocalListener, LocalPool, LocalServer, View};
 
@@ -46,21 +49,25 @@ struct Asked {
     method: Method,
     uri: Uri,
     version: Version,
-    host: Option<HeaderValue>,
-    user_agent: Option<HeaderValue>,
-    referer: Option<HeaderValue>,
+    host: Option<Bytes>,
+    user_agent: Option<Bytes>,
+    referer: Option<Bytes>,
 }
 
 impl Exchange {
-    pub(crate) fn begin(session: &Rc<Session>, head: &request::Parts) -> Self {
-        let field = |name| head.headers.get(name).cloned();
+    pub(crate) fn begin(session: &Rc<Session>, head: &RequestHead) -> Self {
+        let logged = session.local.log.is_on();
+        let field = |field| {
+            let value = if logged { head.fields.get(field) } else { None };
+            value.map(Bytes::copy_from_slice)
+        };
         let asked = Asked {
             method: head.method.clone(),
-            uri: head.uri.clone(),
+            uri: head.target.clone(),
             version: head.version,
-            host: field(header::HOST),
-            user_agent: field(header::USER_AGENT),
-            referer: field(header::REFERER),
+            host: field(Field::Host),
+            user_agent: field(Field::UserAgent),
+            referer: field(Field::Referer),
         };
         Self::new(session, Some(asked))
     }
@@ -259,7 +266,7 @@ impl Exchange {
             client: self.client,
             listener: &self.listener.listener.config.name,
             method: asked.map_or("-", |asked| asked.method.as_str()),
-            host: asked.and_then(|asked| asked.host.as_ref()).map(HeaderValue::as_bytes),
+            host: asked.and_then(|asked| asked.host.as_ref()).map(Bytes::as_ref),
             target: asked.map_or(b"-", |asked| {
                 asked.uri.path_and_query().map_or("/", PathAndQuery::as_str).as_bytes()
             }),
@@ -279,8 +286,8 @@ impl Exchange {
             },
             end: self.failure.as_ref().map_or(EndCode::OK, Failure::end_code).0,
             cause: cause.as_deref(),
-            user_agent: asked.and_then(|asked| asked.user_agent.as_ref()).map(HeaderValue::as_bytes),
-            referer: asked.and_then(|asked| asked.referer.as_ref()).map(HeaderValue::as_bytes),
+            user_agent: asked.and_then(|asked| asked.user_agent.as_ref()).map(Bytes::as_ref),
+            referer: asked.and_then(|asked| asked.referer.as_ref()).map(Bytes::as_ref),
         });
     }
 }

@@ -1,16 +1,20 @@
 //! Answers that Weir gives by itself: refusals, redirects, fixed responses.
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
-use http::{HeaderValue, Response, StatusCode, uri};
+use http::{StatusCode, Version, uri};
 use weir_config::model::{Redirect, Respond};
 
 use super::failure::Failure;
+use crate::fields::{Field, Fields};
+use crate::head::ResponseHead;
 
-const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+const TEXT: &[u8] = b"text/plain; charset=utf-8";
 
 /// An answer of our own, before it is given its exchange.
-pub(crate) type Answer = Response<Bytes>;
+pub(crate) struct Answer {
+    pub(crate) head: ResponseHead,
+    pub(crate) body: Bytes,
+}
 
 /// The answer to a request that failed: its status and, in one line, why.
 pub(crate) fn failure(failure: &Failure) -> Answer {
@@ -33,8 +37,7 @@ pub(crate) fn raw(failure: &Failure) -> Vec<u8> {
 /// What a route says by itself.
 pub(crate) fn fixed(respond: &Respond) -> Answer {
     let mut answer = text(respond.status, respond.body.clone());
-    let content_type = HeaderValue::from_str(&respond.content_type);
-    answer.headers_mut().insert(CONTENT_TYPE, content_type.unwrap_or(TEXT));
+    answer.head.fields.set(Field::ContentType, respond.content_type.as_bytes());
     answer
 }
 
@@ -60,9 +63,7 @@ pub(crate) fn redirect(
     let mut answer = text(redirect.status, format!("{}\n", redirect.status));
     // A request without a host has no place of its own to be sent back to: then the path alone.
     let location = if host.is_empty() { path.to_owned() } else { location };
-    if let Ok(location) = HeaderValue::from_str(&location) {
-        answer.headers_mut().insert(LOCATION, location);
-    }
+    answer.head.fields.append(Field::Location, location.as_bytes());
     answer
 }
 
@@ -84,15 +85,12 @@ fn explain(failure: &Failure) -> String {
 
 fn text(status: StatusCode, body: impl Into<Bytes>) -> Answer {
     let body = body.into();
-    let mut answer = Response::new(body);
-    *answer.status_mut() = status;
-    let length = HeaderValue::from(answer.body().len());
-    let headers = answer.headers_mut();
-    headers.insert(CONTENT_TYPE, TEXT);
+    let mut fields = Fields::default();
+    fields.append(Field::ContentType, TEXT);
     if status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED {
-        headers.insert(CONTENT_LENGTH, length);
+        fields.append(Field::ContentLength, itoa::Buffer::new().format(body.len()).as_bytes());
     }
-    answer
+    Answer { head: ResponseHead { status, version: Version::HTTP_11, fields }, body }
 }
 
 #[cfg(test)]
@@ -102,7 +100,7 @@ mod tests {
     fn to(with: &Redirect, authority: &str) -> String {
         let target = uri::PathAndQuery::from_static("/a?b=c");
         let answer = redirect(with, "http", authority, &target);
-        answer.headers()[LOCATION].to_str().unwrap().to_owned()
+        String::from_utf8(answer.head.fields.get(Field::Location).unwrap().to_vec()).unwrap()
     }
 
     fn keep() -> Redirect {

@@ -9,10 +9,11 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::uri::{PathAndQuery, Uri};
-use http::{header, request};
 
 use super::failure::Failure;
 use super::respond::split_port;
+use crate::fields::Field;
+use crate::head::RequestHead;
 
 /// The target of a request.
 pub(crate) struct Target {
@@ -24,16 +25,16 @@ pub(crate) struct Target {
 impl Target {
     /// # Errors
     /// When the path climbs above the root or can't be made sense of.
-    pub(crate) fn of(head: &request::Parts) -> Result<Self, Failure> {
-        let authority = match head.uri.authority() {
+    pub(crate) fn of(head: &RequestHead) -> Result<Self, Failure> {
+        let authority = match head.target.authority() {
             Some(authority) => authority.as_str().to_ascii_lowercase(),
             None => head
-                .headers
-                .get(header::HOST)
-                .map(|host| String::from_utf8_lossy(host.as_bytes()).to_ascii_lowercase())
+                .fields
+                .get(Field::Host)
+                .map(|host| String::from_utf8_lossy(host).to_ascii_lowercase())
                 .unwrap_or_default(),
         };
-        let target = head.uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
+        let target = head.target.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
         let path_and_query = match resolve_dots(target.path()) {
             None => return Err(Failure::DownstreamTarget),
             Some(Cow::Borrowed(_)) => target,

@@ -3,11 +3,13 @@
 use std::io::Write as _;
 
 use bytes::Bytes;
-use http::header::{self, HeaderMap};
-use http::{StatusCode, Version, request, response};
+use http::header::HeaderMap;
+use http::{StatusCode, Version};
 use http_body::Frame;
 
 use super::{DateCache, Outgoing};
+use crate::fields::{Field, Fields};
+use crate::head::{RequestHead, ResponseHead};
 
 /// How a body's end is told (RFC 9112 section 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,13 +25,13 @@ pub(crate) enum BodyEncoder {
 }
 
 /// Appends the head of a request in HTTP/1.1. Its fields say how the body is framed.
-pub(crate) fn request_head(out: &mut Vec<u8>, head: &request::Parts) {
+pub(crate) fn request_head(out: &mut Vec<u8>, head: &RequestHead) {
     out.extend_from_slice(head.method.as_str().as_bytes());
     out.push(b' ');
-    let target = head.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    let target = head.target.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
     out.extend_from_slice(target.as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");
-    fields(out, &head.headers);
+    head.fields.write(out);
     out.extend_from_slice(b"\r\n");
 }
 
@@ -49,7 +51,7 @@ pub(crate) struct ResponseFraming<'a> {
 /// Appends the head of a response; says how its body is to be framed.
 pub(crate) fn response_head(
     out: &mut Vec<u8>,
-    head: &response::Parts,
+    head: &ResponseHead,
     framing: ResponseFraming<'_>,
 ) -> BodyEncoder {
     let http10 = framing.version == Version::HTTP_10;
@@ -63,13 +65,13 @@ pub(crate) fn response_head(
             out.extend_from_slice(b"\r\n");
         }
     }
-    fields(out, &head.headers);
+    head.fields.write(out);
     let bodiless = framing.to_head
         || head.status.is_informational()
         || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     let body = if bodiless {
         BodyEncoder::Empty
-    } else if head.headers.contains_key(header::CONTENT_LENGTH) {
+    } else if head.fields.has(Field::ContentLength) {
         BodyEncoder::Length
     } else if http10 {
         BodyEncoder::UntilClose
@@ -78,7 +80,7 @@ pub(crate) fn response_head(
         BodyEncoder::Chunked
     };
     if !head.status.is_informational() {
-        if !head.headers.contains_key(header::DATE) {
+        if !head.fields.has(Field::Date) {
             out.extend_from_slice(b"date: ");
             framing.date.write(out);
             out.extend_from_slice(b"\r\n");
@@ -94,8 +96,8 @@ pub(crate) fn response_head(
     body
 }
 
-fn fields(out: &mut Vec<u8>, fields: &HeaderMap) {
-    for (name, value) in fields {
+fn trailers(out: &mut Vec<u8>, trailers: &HeaderMap) {
+    for (name, value) in trailers {
         out.extend_from_slice(name.as_str().as_bytes());
         out.extend_from_slice(b": ");
         out.extend_from_slice(value.as_bytes());
@@ -105,10 +107,10 @@ fn fields(out: &mut Vec<u8>, fields: &HeaderMap) {
 
 impl BodyEncoder {
     /// How the body of a request with these fields is framed.
-    pub(crate) fn of_request(headers: &HeaderMap, empty: bool) -> Self {
+    pub(crate) fn of_request(fields: &Fields, empty: bool) -> Self {
         if empty {
             Self::Empty
-        } else if headers.contains_key(header::CONTENT_LENGTH) {
+        } else if fields.has(Field::ContentLength) {
             Self::Length
         } else {
             Self::Chunked
@@ -127,9 +129,9 @@ impl BodyEncoder {
             (Ok(_), Self::Empty | Self::Chunked) => return,
             (Err(frame), _) => frame,
         };
-        if let (Ok(trailers), Self::Chunked) = (frame.into_trailers(), self) {
+        if let (Ok(section), Self::Chunked) = (frame.into_trailers(), self) {
             out.text().extend_from_slice(b"0\r\n");
-            fields(out.text(), &trailers);
+            trailers(out.text(), &section);
             out.text().extend_from_slice(b"\r\n");
         }
     }
@@ -142,15 +144,8 @@ impl BodyEncoder {
     }
 }
 
-/// Whether a request's sender may send another one on its connection (RFC 9112 section 9.3).
-pub(crate) fn is_persistent(version: Version, headers: &HeaderMap) -> bool {
-    let names = |token: &str| {
-        headers
-            .get_all(header::CONNECTION)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .any(|named| named.trim().eq_ignore_ascii_case(token))
-    };
-    if version == Version::HTTP_10 { names("keep-alive") && !names("close") } else { !names("close") }
+/// Whether the sender of a head with these fields keeps its connection (RFC 9112 section 9.3).
+pub(crate) fn is_persistent(version: Version, fields: &Fields) -> bool {
+    let names = |token| fields.elements(Field::Connection).any(|named| named.eq_ignore_ascii_case(token));
+    (version != Version::HTTP_10 || names(b"keep-alive".as_slice())) && !names(b"close")
 }

@@ -3,12 +3,12 @@
 
 use std::net::IpAddr;
 
-use http::header::{HeaderMap, HeaderName};
-use http::{HeaderValue, Method};
+use http::{HeaderName, Method};
 use ipnet::IpNet;
 use weir_config::model::{FieldMatch, FieldTest, PathMatch, Pattern, RouteMatch};
 
 use super::{RequestView, query};
+use crate::fields::Fields;
 
 /// The conditions of a route that no index answers; all must hold, and an empty list holds.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl Conditions {
     pub(super) fn hold(&self, request: &RequestView<'_>) -> bool {
         (self.methods.is_empty() || self.methods.contains(request.method))
             && (self.sources.is_empty() || contain(&self.sources, request.source))
-            && self.headers.iter().all(|field| field_holds(field, request.headers))
+            && self.headers.iter().all(|field| field_holds(field, request.fields))
             && self.query.iter().all(|parameter| query::holds(parameter, request.query))
             && self.path.as_ref().is_none_or(|pattern| pattern.is_match(request.path.as_bytes()))
     }
@@ -57,8 +57,8 @@ fn contain(sources: &[IpNet], address: IpAddr) -> bool {
 }
 
 /// Each field line is a value of its own; a list within one line is not taken apart.
-fn field_holds(field: &FieldMatch<HeaderName>, headers: &HeaderMap) -> bool {
-    let mut values = headers.get_all(&field.name).iter().map(HeaderValue::as_bytes);
+fn field_holds(field: &FieldMatch<HeaderName>, fields: &Fields) -> bool {
+    let mut values = fields.named(field.name.as_str());
     match &field.test {
         FieldTest::Present(present) => values.next().is_some() == *present,
         FieldTest::Exact(text) => values.any(|value| value == text.as_bytes()),

@@ -19,11 +19,13 @@ mod tests;
 
 use std::net::IpAddr;
 
-use http::{HeaderMap, Method};
+use http::Method;
 use weir_config::model::{Action, Route};
 
 use conditions::Conditions;
 use hosts::HostIndex;
+
+use crate::fields::Fields;
 
 /// What routes look at in a request.
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +39,7 @@ pub struct RequestView<'a> {
     /// The method.
     pub method: &'a Method,
     /// The fields of the head.
-    pub headers: &'a HeaderMap,
+    pub fields: &'a Fields,
     /// The client's address. An IPv4 address mapped into IPv6 counts as the IPv4 address it is.
     pub source: IpAddr,
 }

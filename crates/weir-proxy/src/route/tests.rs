@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderName, Method};
 use proptest::prelude::*;
 use proptest::sample::select;
 use weir_config::model::{
@@ -11,6 +11,7 @@ use weir_config::model::{
 };
 
 use super::{RequestView, RouteTable};
+use crate::fields::Fields;
 
 fn route(matches: RouteMatch) -> Route {
     Route { matches, action: Action::Pool(PoolId(0)) }
@@ -46,7 +47,7 @@ struct Request {
     path: String,
     query: Option<String>,
     method: Method,
-    headers: HeaderMap,
+    fields: Fields,
     source: IpAddr,
 }
 
@@ -57,7 +58,7 @@ impl Request {
             path: path.into(),
             query: None,
             method: Method::GET,
-            headers: HeaderMap::new(),
+            fields: Fields::default(),
             source: [192, 0, 2, 1].into(),
         }
     }
@@ -68,7 +69,7 @@ impl Request {
             path: &self.path,
             query: self.query.as_deref(),
             method: &self.method,
-            headers: &self.headers,
+            fields: &self.fields,
             source: self.source,
         }
     }
@@ -129,7 +130,7 @@ fn method_source_header_and_query_must_all_hold() {
     let ask = |method: Method, source: &str, fields: &[(&'static str, &'static str)], query: Option<&str>| {
         let mut request = Request::get("a.test", "/");
         for (name, value) in fields {
-            request.headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+            request.fields.append_named(name, value.as_bytes());
         }
         request.method = method;
         request.source = source.parse().unwrap();
@@ -167,7 +168,7 @@ fn scan(routes: &[Route], request: &Request) -> Option<usize> {
             && (matches.methods.is_empty() || matches.methods.contains(&request.method))
             && (matches.sources.is_empty() || matches.sources.iter().any(|net| net.contains(&request.source)))
             && matches.headers.iter().all(|field| {
-                let present = request.headers.contains_key(&field.name);
+                let present = request.fields.named(field.name.as_str()).next().is_some();
                 field.test == FieldTest::Present(present)
             })
     })
@@ -222,7 +223,7 @@ fn any_request() -> impl Strategy<Value = Request> {
             request.method = if put { Method::PUT } else { Method::GET };
             request.source = if inside { [10, 1, 2, 3].into() } else { [192, 0, 2, 1].into() };
             if field {
-                request.headers.insert("x-a", HeaderValue::from_static("1"));
+                request.fields.append_named("x-a", b"1");
             }
             request
         },

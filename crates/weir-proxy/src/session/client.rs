@@ -8,11 +8,13 @@ use std::io;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
-use http::{Version, header, request};
+use http::Version;
 use http_body::Frame;
 use tokio::net::TcpStream;
 
+use crate::fields::{Field, Fields};
 use crate::framing::{Advance, HeadLimits, Part, Progress, RequestFraming, Violation};
+use crate::head::RequestHead;
 use crate::http1::{self, Arena, Outgoing, Wire};
 
 /// What is read from a client at once while its next request has to wait.
@@ -65,7 +67,7 @@ impl Client {
         &self,
         arena: &Arena,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<request::Parts, NoRequest>> {
+    ) -> Poll<Result<RequestHead, NoRequest>> {
         let inner = &mut *self.0.borrow_mut();
         loop {
             if let Some(head) = inner.take_head().map_err(NoRequest::Refused)? {
@@ -181,7 +183,7 @@ impl Client {
 
 impl Inner {
     /// A head, if a whole one is stashed. It gets memory of its own: an exchange may wait long for its server.
-    fn take_head(&mut self) -> Result<Option<request::Parts>, Violation> {
+    fn take_head(&mut self) -> Result<Option<RequestHead>, Violation> {
         if self.incomplete || self.wire.stash.is_empty() {
             return Ok(None);
         }
@@ -192,9 +194,9 @@ impl Inner {
         };
         let head = Bytes::copy_from_slice(&self.wire.take(pass)[at..]);
         self.in_body = progress != Progress::MessageComplete;
-        let head = http1::parse_request(&head).ok_or(Violation::RequestLineInvalid)?;
+        let head = http1::parse_request(head).ok_or(Violation::RequestLineInvalid)?;
         self.expects_continue =
-            self.in_body && head.version != Version::HTTP_10 && expects_continue(&head.headers);
+            self.in_body && head.version != Version::HTTP_10 && expects_continue(&head.fields);
         Ok(Some(head))
     }
 
@@ -209,7 +211,7 @@ impl Inner {
             match part {
                 Part::Data { at } => return Ok(Some(Frame::data(piece.slice(at..)))),
                 Part::Trailers { at } => {
-                    let trailers = http1::parse_trailers(&piece.slice(at..)).unwrap_or_default();
+                    let trailers = http1::parse_trailers(piece.slice(at..)).unwrap_or_default();
                     if !trailers.is_empty() {
                         return Ok(Some(Frame::trailers(trailers)));
                     }
@@ -221,6 +223,6 @@ impl Inner {
     }
 }
 
-fn expects_continue(headers: &header::HeaderMap) -> bool {
-    headers.get(header::EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+fn expects_continue(fields: &Fields) -> bool {
+    fields.get(Field::Expect).is_some_and(|value| value.eq_ignore_ascii_case(b"100-continue"))
 }

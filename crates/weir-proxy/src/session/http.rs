@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use ::http::{Method, Response, StatusCode, Version, request, response};
+use ::http::{Method, StatusCode, Version};
 use http_body::Body;
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
@@ -19,6 +19,7 @@ use super::Session;
 use super::client::NoRequest;
 use super::watchdog::Wait;
 use crate::exchange::{self, ResponseBody, failure::Failure, respond};
+use crate::head::{RequestHead, ResponseHead};
 use crate::http1::{self, BodyEncoder, Outgoing, ResponseFraming};
 use crate::worker::local::{Local, LocalListener};
 
@@ -89,7 +90,7 @@ impl Drop for Untangle {
 
 /// What comes after an answer.
 enum Next {
-    Request(Box<request::Parts>),
+    Request(Box<RequestHead>),
     Close,
     Refuse(Failure),
 }
@@ -143,12 +144,12 @@ struct Asked {
 }
 
 /// Has one request served and writes the answer.
-async fn answer(session: &Rc<Session>, head: Box<request::Parts>) -> End {
+async fn answer(session: &Rc<Session>, head: Box<RequestHead>) -> End {
     session.exchange_begins(head.version);
     let asked = Asked {
         version: head.version,
         head: head.method == Method::HEAD,
-        persistent: http1::is_persistent(head.version, &head.headers),
+        persistent: http1::is_persistent(head.version, &head.fields),
     };
     let response = {
         let mut exchange = pin!(exchange::handle(session, *head));
@@ -170,7 +171,7 @@ struct Writing<'a> {
     session: &'a Session,
     asked: Asked,
     /// Until it is encoded.
-    head: Option<response::Parts>,
+    head: Option<ResponseHead>,
     /// Until its end.
     body: Option<ResponseBody>,
     framing: BodyEncoder,
@@ -189,8 +190,7 @@ enum Gathered {
 }
 
 impl<'a> Writing<'a> {
-    fn new(session: &'a Session, asked: Asked, response: Response<ResponseBody>) -> Self {
-        let (head, body) = response.into_parts();
+    fn new(session: &'a Session, asked: Asked, (head, body): (ResponseHead, ResponseBody)) -> Self {
         let framing = BodyEncoder::Empty;
         Self { session, asked, head: Some(head), body: Some(body), framing, broken: false }
     }

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::task::Context;
 use std::time::Duration;
 
-use ::http::{Version, response};
+use ::http::Version;
 use tokio::net::TcpStream;
 
 use self::client::Client;
@@ -19,6 +19,7 @@ use self::tunnel::Tunnel;
 use self::watchdog::Watchdog;
 use crate::exchange;
 use crate::framing::HeadLimits;
+use crate::head::ResponseHead;
 use crate::http1::{self, ResponseFraming};
 use crate::worker::local::{Local, LocalListener};
 
@@ -106,7 +107,7 @@ impl Session {
     }
 
     /// Passes an interim response on, unless the client can't know what it is.
-    pub(crate) fn interim(&self, mut head: response::Parts, cx: &mut Context<'_>) {
+    pub(crate) fn interim(&self, mut head: ResponseHead, cx: &mut Context<'_>) {
         if self.http10.get() {
             return;
         }

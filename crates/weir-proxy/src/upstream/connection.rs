@@ -11,12 +11,14 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{StatusCode, header, request, response};
+use http::StatusCode;
 use http_body::{Body, Frame};
 use tokio::net::TcpStream;
 
 use crate::exchange::body::{Progress as BodyProgress, RequestBody};
+use crate::fields::Field;
 use crate::framing::{Advance, HeadLimits, Part, Progress, ResponseFraming, Violation};
+use crate::head::{RequestHead, ResponseHead};
 use crate::http1::{self, BodyEncoder, Outgoing, Wire};
 use crate::session::Session;
 use crate::session::watchdog::Wait;
@@ -108,18 +110,18 @@ impl Connection {
     pub(crate) async fn send(
         &mut self,
         session: &Session,
-        head: &request::Parts,
+        head: &RequestHead,
         body: RequestBody,
         timeout: Duration,
-    ) -> Result<response::Parts, SendError> {
+    ) -> Result<ResponseHead, SendError> {
         self.framing.expect(&head.method);
-        if head.headers.contains_key(header::UPGRADE) {
+        if head.fields.has(Field::Upgrade) {
             self.framing.expect_upgrade();
         }
         self.state = State::Head;
         let progress = body.progress();
         self.request =
-            Some(Request { framing: BodyEncoder::of_request(&head.headers, body.is_empty()), body });
+            Some(Request { framing: BodyEncoder::of_request(&head.fields, body.is_empty()), body });
         let mut head = Some(head);
         let outcome = poll_fn(|cx| {
             if let Some(head) = head.take() {
@@ -152,7 +154,7 @@ impl Connection {
     fn send_head(
         &mut self,
         session: &Session,
-        head: &request::Parts,
+        head: &RequestHead,
         cx: &mut Context<'_>,
     ) -> Result<(), SendError> {
         let mut out = session.local.outgoing.take();
@@ -246,7 +248,7 @@ impl Connection {
         session: &Session,
         request: &BodyProgress,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<response::Parts, SendError>> {
+    ) -> Poll<Result<ResponseHead, SendError>> {
         loop {
             while !self.incomplete && !self.wire.stash.is_empty() {
                 let Some(head) = self.take_head().map_err(SendError::Malformed)? else { break };
@@ -268,7 +270,7 @@ impl Connection {
         }
     }
 
-    fn take_head(&mut self) -> Result<Option<response::Parts>, Violation> {
+    fn take_head(&mut self) -> Result<Option<ResponseHead>, Violation> {
         let Advance { pass, part, progress } = self.framing.advance(&self.wire.stash)?;
         let Part::Head { at } = part else {
             self.state = State::PartOfHead;
@@ -276,14 +278,14 @@ impl Connection {
             return Ok(None);
         };
         let head = self.wire.take(pass).slice(at..);
-        let head = http1::parse_response(&head).ok_or(Violation::StatusLineInvalid)?;
+        let head = http1::parse_response(head).ok_or(Violation::StatusLineInvalid)?;
         self.state = match progress {
             Progress::Head => State::PartOfHead, // that one was interim
             Progress::Body => State::Body,
             Progress::MessageComplete => State::Ended,
             Progress::Tunnel => State::Tunnel,
         };
-        self.spent |= !http1::is_persistent(head.version, &head.headers);
+        self.spent |= !http1::is_persistent(head.version, &head.fields);
         Ok(Some(head))
     }
 
@@ -328,7 +330,7 @@ impl Connection {
         Ok(match part {
             Part::Data { at } => Some(Frame::data(piece.slice(at..))),
             Part::Trailers { at } => {
-                let trailers = http1::parse_trailers(&piece.slice(at..)).unwrap_or_default();
+                let trailers = http1::parse_trailers(piece.slice(at..)).unwrap_or_default();
                 Some(trailers).filter(|trailers| !trailers.is_empty()).map(Frame::trailers)
             }
             Part::Nothing | Part::Head { .. } | Part::Tunnel => None,
