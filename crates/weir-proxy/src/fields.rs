@@ -13,6 +13,12 @@ pub struct Fields {
     head: Bytes,
     /// What was added here: whole lines.
     added: Vec<u8>,
+    list: FieldLines,
+}
+
+/// Where the field lines of a head are.
+#[derive(Debug, Clone, Default)]
+pub struct FieldLines {
     lines: Vec<Line>,
     /// A bit for each [`Field`] that is or was among the lines.
     seen: u32,
@@ -47,7 +53,10 @@ macro_rules! fields {
             #[must_use]
             pub fn of(name: &[u8]) -> Self {
                 $(
-                    if name.len() == $name.len() && name.eq_ignore_ascii_case($name.as_bytes()) {
+                    if name.len() == $name.len()
+                        && name[0] | 0x20 == $name.as_bytes()[0]
+                        && name.eq_ignore_ascii_case($name.as_bytes())
+                    {
                         return Self::$field;
                     }
                 )*
@@ -95,25 +104,55 @@ impl Field {
 
 /// For how many lines there is room without growing.
 const LINES: usize = 16;
+/// For how many bytes of own lines there is room without growing.
+const ADDED_BYTES: usize = 256;
+
+impl FieldLines {
+    /// Notes a line of a head that begins at `at`; what follows its name and the colon is `raw`. Heads are
+    /// much shorter than 4 GiB, and names than 64 KiB: [`framing`](crate::framing) sees to that.
+    #[inline]
+    pub(crate) fn push(&mut self, field: Field, at: usize, name: &[u8], raw: &[u8]) {
+        if self.lines.capacity() == 0 {
+            self.lines.reserve_exact(LINES);
+        }
+        let raw_at = at + name.len() + 1;
+        let value = raw.trim_ascii_start();
+        let value_at = raw_at + raw.len() - value.len();
+        let value_end = value_at + value.trim_ascii_end().len();
+        self.seen |= field.bit();
+        self.lines.push(Line {
+            field,
+            added: false,
+            name_length: name.len() as u16,
+            start: at as u32,
+            value: value_at as u32,
+            value_end: value_end as u32,
+            end: (raw_at + raw.len() + 2) as u32,
+        });
+    }
+}
 
 impl Fields {
-    /// The field lines of `head`, which was judged by [`framing`](crate::framing), from byte `start` to its
-    /// empty line. `None` if it was not, or is longer than 4 GiB.
-    #[must_use]
-    pub fn parse(head: Bytes, start: usize) -> Option<Self> {
-        let mut lines = Vec::with_capacity(LINES);
-        let mut seen = 0;
-        let mut at = start;
+    /// The fields of `head`, whose lines are known.
+    pub(crate) fn of(head: Bytes, list: FieldLines) -> Self {
+        Self { head, added: Vec::new(), list }
+    }
+
+    /// The field lines of `section`, which was judged by [`framing`](crate::framing), up to its empty line.
+    /// `None` if it was not.
+    pub(crate) fn parse(section: Bytes) -> Option<Self> {
+        let mut list = FieldLines::default();
+        let mut at = 0;
         loop {
-            let rest = head.get(at..)?;
+            let rest = section.get(at..)?;
             let end = memchr::memchr(b'\n', rest)?;
             let line = rest[..end].strip_suffix(b"\r")?;
             if line.is_empty() {
-                return Some(Self { head, added: Vec::new(), lines, seen });
+                return Some(Self::of(section, list));
             }
-            let line = Line::of(line, u32::try_from(at).ok()?, false)?;
-            seen |= line.field.bit();
-            lines.push(line);
+            let colon = memchr::memchr(b':', line)?;
+            let (name, raw) = (&line[..colon], &line[colon + 1..]);
+            list.push(Field::of(name), at, name, raw);
             at += end + 1;
         }
     }
@@ -122,7 +161,7 @@ impl Fields {
     #[inline]
     #[must_use]
     pub fn has(&self, field: Field) -> bool {
-        self.seen & field.bit() != 0 && self.lines.iter().any(|line| line.field == field)
+        self.list.seen & field.bit() != 0 && self.list.lines.iter().any(|line| line.field == field)
     }
 
     /// The value of the first such field.
@@ -135,7 +174,7 @@ impl Fields {
     /// The values of all such fields, one a line.
     #[inline]
     pub fn get_all(&self, field: Field) -> impl DoubleEndedIterator<Item = &[u8]> {
-        let lines = if self.seen & field.bit() == 0 { &[][..] } else { &self.lines };
+        let lines = if self.list.seen & field.bit() == 0 { &[][..] } else { &self.list.lines };
         lines.iter().filter(move |line| line.field == field).map(|line| self.value(line))
     }
 
@@ -146,7 +185,7 @@ impl Fields {
 
     /// The values of all fields of this name, in any spelling.
     pub fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-        let lines = self.lines.iter().filter(move |line| {
+        let lines = self.list.lines.iter().filter(move |line| {
             usize::from(line.name_length) == name.len()
                 && self.name(line).eq_ignore_ascii_case(name.as_bytes())
         });
@@ -155,46 +194,73 @@ impl Fields {
 
     /// All names and values, in their order.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.lines.iter().map(|line| (self.name(line), self.value(line)))
+        self.list.lines.iter().map(|line| (self.name(line), self.value(line)))
     }
 
     /// Takes all of these fields out.
     pub fn remove(&mut self, fields: &[Field]) {
         let mask = fields.iter().fold(0, |mask, field| mask | field.bit());
-        if self.seen & mask != 0 {
-            self.lines.retain(|line| line.field.bit() & mask == 0);
-            self.seen &= !mask;
+        if self.list.seen & mask != 0 {
+            self.list.lines.retain(|line| line.field.bit() & mask == 0);
+            self.list.seen &= !mask;
         }
     }
 
     /// Takes all fields of this name out, in any spelling.
     pub fn remove_named(&mut self, name: &[u8]) {
-        let Self { head, added, lines, .. } = self;
-        lines.retain(|line| !line.name_in(if line.added { added } else { head }).eq_ignore_ascii_case(name));
+        let Self { head, added, list } = self;
+        list.lines
+            .retain(|line| !line.name_in(if line.added { added } else { head }).eq_ignore_ascii_case(name));
     }
 
     /// Adds a field after the others. A value that can't stand in a head, because it would end its line, is
     /// left out.
     pub fn append(&mut self, field: Field, value: &[u8]) {
-        self.append_named(field.name(), value);
+        self.append_line(field, field.name(), value);
     }
 
-    /// Adds a field after the others. `name` must be a token. A value that can't stand in a head, because it
-    /// would end its line, is left out.
+    /// The same for any field. `name` must be a token.
     pub fn append_named(&mut self, name: &str, value: &[u8]) {
+        self.append_line(Field::of(name.as_bytes()), name, value);
+    }
+
+    /// Adds `field` after the others, with the value that `other` has, if there is one.
+    pub fn append_copy(&mut self, field: Field, other: Field) {
+        let Some(line) = self.list.lines.iter().find(|line| line.field == other).copied() else { return };
+        let head = self.head.clone();
+        let value = line.value as usize..line.value_end as usize;
+        if line.added {
+            let value = self.added[value].to_vec();
+            self.append(field, &value);
+        } else {
+            self.append(field, &head[value]);
+        }
+    }
+
+    fn append_line(&mut self, field: Field, name: &str, value: &[u8]) {
         if value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | b'\0')) {
             return;
+        }
+        if self.added.capacity() == 0 {
+            self.added.reserve_exact(ADDED_BYTES);
         }
         let start = self.added.len();
         self.added.extend_from_slice(name.as_bytes());
         self.added.extend_from_slice(b": ");
+        let value_at = self.added.len();
         self.added.extend_from_slice(value);
-        let line = u32::try_from(start).ok().and_then(|at| Line::of(&self.added[start..], at, true));
+        let value_end = self.added.len();
         self.added.extend_from_slice(b"\r\n");
-        if let Some(line) = line {
-            self.seen |= line.field.bit();
-            self.lines.push(line);
-        }
+        self.list.seen |= field.bit();
+        self.list.lines.push(Line {
+            field,
+            added: true,
+            name_length: name.len() as u16,
+            start: start as u32,
+            value: value_at as u32,
+            value_end: value_end as u32,
+            end: self.added.len() as u32,
+        });
     }
 
     /// Has one such field, with this value.
@@ -205,7 +271,7 @@ impl Fields {
 
     /// Appends the lines to `out`.
     pub fn write(&self, out: &mut Vec<u8>) {
-        for line in &self.lines {
+        for line in &self.list.lines {
             out.extend_from_slice(&self.bytes(line)[line.start as usize..line.end as usize]);
         }
     }
@@ -224,26 +290,6 @@ impl Fields {
 }
 
 impl Line {
-    /// Takes a line without its CRLF apart, which begins at `start`.
-    fn of(line: &[u8], start: u32, added: bool) -> Option<Self> {
-        let colon = memchr::memchr(b':', line)?;
-        let after = &line[colon + 1..];
-        // No control byte but HTAB is in a judged value, so this trims what RFC 9110 section 5.5 says.
-        let leading = after.len() - after.trim_ascii_start().len();
-        let value = after.trim_ascii();
-        let at = |offset: usize| Some(start + u32::try_from(offset).ok()?);
-        let value_at = colon + 1 + leading;
-        Some(Self {
-            field: Field::of(&line[..colon]),
-            added,
-            name_length: u16::try_from(colon).ok()?,
-            start,
-            value: at(value_at)?,
-            value_end: at(value_at + value.len())?,
-            end: at(line.len() + 2)?,
-        })
-    }
-
     fn name_in<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
         &bytes[self.start as usize..][..usize::from(self.name_length)]
     }
@@ -261,11 +307,10 @@ impl<'a> FromIterator<(&'a str, &'a str)> for Fields {
 mod tests {
     use super::*;
 
-    const HEAD: &[u8] =
-        b"GET / HTTP/1.1\r\nHOST:  x \r\nX-A: 1\r\nConnection: a, b\r\nx-a:\t2\t\r\nEmpty:\r\n\r\n";
+    const SECTION: &[u8] = b"HOST:  x \r\nX-A: 1\r\nConnection: a, b\r\nx-a:\t2\t\r\nEmpty:\r\n\r\n";
 
     fn fields() -> Fields {
-        Fields::parse(Bytes::from_static(HEAD), 16).unwrap()
+        Fields::parse(Bytes::from_static(SECTION)).unwrap()
     }
 
     fn text(fields: &Fields) -> String {
@@ -301,13 +346,5 @@ mod tests {
     fn a_value_never_ends_its_line() {
         let fields: Fields = [("a", "1\r\nb: 2"), ("c", "3")].into_iter().collect();
         assert_eq!(text(&fields), "c: 3\r\n");
-    }
-
-    #[test]
-    fn a_head_without_fields_has_none() {
-        assert_eq!(
-            Fields::parse(Bytes::from_static(b"GET / HTTP/1.0\r\n\r\n"), 16).unwrap().iter().count(),
-            0
-        );
     }
 }

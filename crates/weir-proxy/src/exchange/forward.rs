@@ -156,10 +156,8 @@ fn forwarding_fields(fields: &mut Fields, listener: &model::Listener, client: &C
         if !fields.has(Field::XForwardedProto) {
             fields.append(Field::XForwardedProto, b"http");
         }
-        if !fields.has(Field::XForwardedHost)
-            && let Some(host) = fields.get(Field::Host).map(<[u8]>::to_vec)
-        {
-            fields.append(Field::XForwardedHost, &host);
+        if !fields.has(Field::XForwardedHost) {
+            fields.append_copy(Field::XForwardedHost, Field::Host);
         }
     }
     if listener.forwarded.forwarded {

@@ -127,21 +127,18 @@ async fn relay(
 ) -> Result<Served, Failure> {
     let listener = exchange.listener();
     let session = Rc::clone(exchange.session());
-    let key_uri = head.target.clone();
     let original_fields = pool.needs_fields().then(|| head.fields.clone());
     let chunked = !body.is_empty() && !head.fields.has(Field::ContentLength);
     session.set_server_reads(pool.pool.config.timeouts.body_idle);
     pool.budget.deposit();
-    let mut tried = Vec::new();
+    let mut tried = Vec::new(); // allocates nothing as long as the first is good
     let mut rewritten = false;
     loop {
-        let lease = {
-            let uri = key_uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        let (index, lease) = {
+            let uri = head.target.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
             let fields = original_fields.as_ref().unwrap_or(&head.fields);
             let key = PickKey { source: client.address, uri, fields };
-            let (index, lease) = choose(exchange, pool, &key, &tried).await?;
-            tried.push(index);
-            lease
+            choose(exchange, pool, &key, &tried).await?
         };
         if !rewritten {
             let server = &lease.server.server.config.address;
@@ -155,6 +152,7 @@ async fn relay(
             }
             Err(failed) => failed,
         };
+        tried.push(index);
         if sent.failure.is_servers_fault() {
             exchange.server_failed(&sent.failure);
         }

@@ -27,9 +27,10 @@ pub(crate) struct Exchange {
     /// The configuration that the whole exchange goes by.
     view: Option<Rc<View>>,
     began: Instant,
-    began_at: SystemTime,
     client: SocketAddr,
-    asked: Option<Asked>,
+    is_head: bool,
+    /// For the access log, if there is one.
+    asked: Option<Box<Asked>>,
     pool: Option<Rc<LocalPool>>,
     server: Option<Rc<LocalServer>>,
     status: StatusCode,
@@ -56,31 +57,32 @@ struct Asked {
 
 impl Exchange {
     pub(crate) fn begin(session: &Rc<Session>, head: &RequestHead) -> Self {
-        let logged = session.local.log.is_on();
-        let field = |field| {
-            let value = if logged { head.fields.get(field) } else { None };
-            value.map(Bytes::copy_from_slice)
-        };
-        let asked = Asked {
+        let mut exchange = Self::new(session);
+        exchange.is_head = head.method == Method::HEAD;
+        if !session.local.log.is_on() {
+            return exchange;
+        }
+        let field = |field| head.fields.get(field).map(Bytes::copy_from_slice);
+        exchange.asked = Some(Box::new(Asked {
             method: head.method.clone(),
             uri: head.target.clone(),
             version: head.version,
             host: field(Field::Host),
             user_agent: field(Field::UserAgent),
             referer: field(Field::Referer),
-        };
-        Self::new(session, Some(asked))
+        }));
+        exchange
     }
 
-    fn new(session: &Rc<Session>, asked: Option<Asked>) -> Self {
+    fn new(session: &Rc<Session>) -> Self {
         let now = session.local.now();
         Self {
             listener: session.listener(),
             view: Some(session.local.view()),
             began: now,
-            began_at: SystemTime::now(),
             client: session.peer,
-            asked,
+            is_head: false,
+            asked: None,
             pool: None,
             server: None,
             status: CLIENT_CLOSED_REQUEST,
@@ -105,7 +107,7 @@ impl Exchange {
     }
 
     pub(crate) fn is_head(&self) -> bool {
-        self.asked.as_ref().is_some_and(|asked| asked.method == Method::HEAD)
+        self.is_head
     }
 
     /// Who asked, where a trusted proxy says so.
@@ -262,7 +264,7 @@ impl Exchange {
         let asked = self.asked.as_ref();
         let cause = self.failure.as_ref().map(ToString::to_string);
         log.log(&Record {
-            started: self.began_at,
+            started: SystemTime::now() - total,
             client: self.client,
             listener: &self.listener.listener.config.name,
             method: asked.map_or("-", |asked| asked.method.as_str()),
@@ -305,7 +307,7 @@ impl Drop for Exchange {
 
 /// Counts and logs a request that never became an exchange.
 pub(crate) fn log_refused(session: &Rc<Session>, failure: Failure) {
-    let mut exchange = Exchange::new(session, None);
+    let mut exchange = Exchange::new(session);
     exchange.status = failure.status();
     exchange.failure = Some(failure);
 }

@@ -162,7 +162,7 @@ fn scan_trailers(
         }
         *fields += 1;
         let field = fields::parse(line, *fields, limits)?;
-        if !fields::allowed_in_trailers(field.name) {
+        if !fields::allowed_in_trailers(field.field) {
             return Err(Violation::TrailerForbidden);
         }
     }

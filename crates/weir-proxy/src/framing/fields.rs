@@ -1,13 +1,14 @@
 //! Field lines, and the few fields that decide where a message ends or whom it is for.
 //!
-//! A line is judged when it is whole, in the order of the stream. It does not keep the fields: they
-//! are made of the head once it is known to be good.
+//! A line is judged when it is whole, in the order of the stream. Where it is, is
+//! noted for whoever wants the fields.
 
 use std::ops::Range;
 
 use super::bytes::{TCHAR, all, has_control, trim_ows};
 use super::lines::Line;
 use super::{HeadLimits, Violation, host};
+use crate::fields::{Field, FieldLines};
 
 /// hyper refuses names of 64 KiB with an error of its own; no real name comes near this.
 const FIELD_NAME_BYTES_MAX: usize = 1024;
@@ -16,7 +17,8 @@ const FIELD_NAME_BYTES_MAX: usize = 1024;
 const CONTENT_LENGTH_MAX: u64 = u64::MAX - 2;
 
 /// A field line taken apart.
-pub(super) struct Field<'a> {
+pub(super) struct FieldLine<'a> {
+    pub(super) field: Field,
     pub(super) name: &'a [u8],
     /// What follows the colon, with the white space around the value.
     raw: &'a [u8],
@@ -24,7 +26,13 @@ pub(super) struct Field<'a> {
     raw_at: usize,
 }
 
-impl<'a> Field<'a> {
+impl<'a> FieldLine<'a> {
+    /// Notes where it is.
+    #[inline]
+    pub(super) fn note(&self, list: &mut FieldLines) {
+        list.push(self.field, self.raw_at - 1 - self.name.len(), self.name, self.raw);
+    }
+
     /// The value without the white space around it. Only the few fields that matter here pay for it.
     fn value(&self) -> &'a [u8] {
         trim_ows(self.raw)
@@ -40,7 +48,11 @@ impl<'a> Field<'a> {
 
 /// `field-name ":" OWS field-value OWS`, RFC 9112 section 5. `count` is the number of this line, from 1.
 #[inline]
-pub(super) fn parse<'a>(line: Line<'a>, count: usize, limits: &HeadLimits) -> Result<Field<'a>, Violation> {
+pub(super) fn parse<'a>(
+    line: Line<'a>,
+    count: usize,
+    limits: &HeadLimits,
+) -> Result<FieldLine<'a>, Violation> {
     if count > limits.fields {
         return Err(Violation::TooManyFields);
     }
@@ -58,7 +70,8 @@ pub(super) fn parse<'a>(line: Line<'a>, count: usize, limits: &HeadLimits) -> Re
     if has_control(raw) {
         return Err(name_the_byte(bytes, Violation::ControlByte));
     }
-    Ok(Field { name: &bytes[..colon], raw, raw_at: line.at + colon + 1 })
+    let name = &bytes[..colon];
+    Ok(FieldLine { field: Field::of(name), name, raw, raw_at: line.at + colon + 1 })
 }
 
 /// Prefers the byte that explains the refusal: a bare CR or a NUL is what an attack looks like.
@@ -94,8 +107,8 @@ pub(super) struct Framing {
 impl Framing {
     /// Takes note of one field of a request.
     #[inline]
-    pub(super) fn observe_request(&mut self, field: &Field<'_>, http10: bool) -> Result<(), Violation> {
-        if field.name.len() == 4 && field.name.eq_ignore_ascii_case(b"host") {
+    pub(super) fn observe_request(&mut self, field: &FieldLine<'_>, http10: bool) -> Result<(), Violation> {
+        if field.field == Field::Host {
             return self.observe_host(field);
         }
         self.observe_length(field, http10)
@@ -103,17 +116,17 @@ impl Framing {
 
     /// Takes note of one field of a response.
     #[inline]
-    pub(super) fn observe_length(&mut self, field: &Field<'_>, http10: bool) -> Result<(), Violation> {
-        match field.name.len() {
-            14 if field.name.eq_ignore_ascii_case(b"content-length") => self.observe_content_length(field),
-            17 if field.name.eq_ignore_ascii_case(b"transfer-encoding") => {
-                self.observe_transfer_encoding(field, http10)
-            }
-            _other_length => Ok(()),
+    pub(super) fn observe_length(&mut self, field: &FieldLine<'_>, http10: bool) -> Result<(), Violation> {
+        if field.field == Field::ContentLength {
+            self.observe_content_length(field)
+        } else if field.field == Field::TransferEncoding {
+            self.observe_transfer_encoding(field, http10)
+        } else {
+            Ok(())
         }
     }
 
-    fn observe_host(&mut self, field: &Field<'_>) -> Result<(), Violation> {
+    fn observe_host(&mut self, field: &FieldLine<'_>) -> Result<(), Violation> {
         if self.host.is_some() {
             return Err(Violation::HostRepeated);
         }
@@ -126,7 +139,7 @@ impl Framing {
         Ok(())
     }
 
-    fn observe_content_length(&mut self, field: &Field<'_>) -> Result<(), Violation> {
+    fn observe_content_length(&mut self, field: &FieldLine<'_>) -> Result<(), Violation> {
         if self.chunked {
             return Err(Violation::LengthAndTransferEncoding);
         }
@@ -137,7 +150,7 @@ impl Framing {
         Ok(())
     }
 
-    fn observe_transfer_encoding(&mut self, field: &Field<'_>, http10: bool) -> Result<(), Violation> {
+    fn observe_transfer_encoding(&mut self, field: &FieldLine<'_>, http10: bool) -> Result<(), Violation> {
         if http10 {
             return Err(Violation::TransferEncodingInHttp10);
         }
@@ -183,7 +196,6 @@ fn transfer_encoding(value: &[u8]) -> Result<(), Violation> {
 
 /// Whether a trailer may stand in a trailer section: not what frames or routes a message (RFC 9110 section
 /// 6.5.1), because a peer that merges trailers into the head would read another message than we did.
-pub(super) fn allowed_in_trailers(name: &[u8]) -> bool {
-    const FORBIDDEN: [&[u8]; 3] = [b"host", b"content-length", b"transfer-encoding"];
-    !FORBIDDEN.iter().any(|forbidden| name.eq_ignore_ascii_case(forbidden))
+pub(super) fn allowed_in_trailers(field: Field) -> bool {
+    !matches!(field, Field::Host | Field::ContentLength | Field::TransferEncoding)
 }

@@ -6,6 +6,7 @@ use super::fields::{self, Framing};
 use super::lines::{Line, Lines};
 use super::request_line::{self, RequestLine};
 use super::{Advance, HeadLimits, Part, Progress, Violation, host};
+use crate::fields::FieldLines;
 
 /// Follows the requests of one connection. See the [module](super) for the protocol of use.
 #[derive(Debug)]
@@ -14,6 +15,8 @@ pub struct RequestFraming {
     body_bytes_max: u64,
     state: State,
     failed: Option<Violation>,
+    /// Of the head that passed last.
+    list: FieldLines,
 }
 
 #[derive(Debug)]
@@ -28,13 +31,24 @@ impl RequestFraming {
     /// data of all its chunks.
     #[must_use]
     pub fn new(limits: HeadLimits, body_bytes_max: u64) -> Self {
-        Self { limits: limits.capped(), body_bytes_max, state: State::default(), failed: None }
+        Self {
+            limits: limits.capped(),
+            body_bytes_max,
+            state: State::default(),
+            failed: None,
+            list: FieldLines::default(),
+        }
     }
 
     /// Other limits from the next byte on.
     pub fn set_limits(&mut self, limits: HeadLimits, body_bytes_max: u64) {
         self.limits = limits.capped();
         self.body_bytes_max = body_bytes_max;
+    }
+
+    /// Where the field lines of the head are that has just passed, from the first byte that passed.
+    pub fn take_fields(&mut self) -> FieldLines {
+        std::mem::take(&mut self.list)
     }
 
     /// Judges `bytes`: those that were not passed yet, with what arrived since appended.
@@ -85,6 +99,7 @@ impl RequestFraming {
                     return Ok(Advance { pass: 0, part: Part::Nothing, progress: Progress::Head });
                 };
                 let passed = (head.lines.consumed(), Part::Head { at: head.empty_line_bytes });
+                self.list = std::mem::take(&mut head.list);
                 self.state = State::Body(body);
                 passed
             }
@@ -115,6 +130,7 @@ struct Head {
     empty_line_bytes: usize,
     line: Option<RequestLine>,
     fields: usize,
+    list: FieldLines,
     framing: Framing,
 }
 
@@ -168,7 +184,9 @@ impl Head {
     fn read_field(&mut self, line: Line<'_>, limits: &HeadLimits) -> Result<(), Violation> {
         self.fields += 1;
         let field = fields::parse(line, self.fields, limits)?;
-        self.framing.observe_request(&field, self.is_http10())
+        self.framing.observe_request(&field, self.is_http10())?;
+        field.note(&mut self.list);
+        Ok(())
     }
 
     fn is_http10(&self) -> bool {

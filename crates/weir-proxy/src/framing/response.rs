@@ -8,6 +8,7 @@ use super::fields::{self, Framing};
 use super::lines::{Line, Lines};
 use super::status_line::{self, StatusLine};
 use super::{Advance, HeadLimits, Part, Progress, Violation};
+use crate::fields::FieldLines;
 
 /// 1xx responses before a final one. Real servers send one or two.
 const INTERIM_RESPONSES_MAX: u8 = 16;
@@ -19,6 +20,8 @@ pub struct ResponseFraming {
     expected: Option<Expected>,
     state: State,
     failed: Option<Violation>,
+    /// Of the head that passed last.
+    list: FieldLines,
 }
 
 /// What the request says about its response.
@@ -46,7 +49,13 @@ impl ResponseFraming {
     /// A guard at the start of a connection.
     #[must_use]
     pub fn new(limits: HeadLimits) -> Self {
-        Self { limits: limits.capped(), expected: None, state: State::default(), failed: None }
+        Self {
+            limits: limits.capped(),
+            expected: None,
+            state: State::default(),
+            failed: None,
+            list: FieldLines::default(),
+        }
     }
 
     /// A request is on its way: call before its first byte is written. One at a time.
@@ -64,6 +73,11 @@ impl ResponseFraming {
         if let Some(expected) = &mut self.expected {
             expected.upgrade = true;
         }
+    }
+
+    /// Where the field lines of the head are that has just passed, from the first byte that passed.
+    pub fn take_fields(&mut self) -> FieldLines {
+        std::mem::take(&mut self.list)
     }
 
     /// Judges `bytes`: those that were not passed yet, with what arrived since appended.
@@ -115,6 +129,7 @@ impl ResponseFraming {
                     return Ok(Advance { pass: 0, part: Part::Nothing, progress: Progress::Head });
                 };
                 let passed = (head.lines.consumed(), Part::Head { at: 0 });
+                self.list = std::mem::take(&mut head.list);
                 self.state = after_head(head, line, expected)?;
                 passed
             }
@@ -178,6 +193,7 @@ struct Head {
     lines: Lines,
     line: Option<StatusLine>,
     fields: usize,
+    list: FieldLines,
     framing: Framing,
     interim_seen: u8,
 }
@@ -212,7 +228,9 @@ impl Head {
     ) -> Result<(), Violation> {
         self.fields += 1;
         let field = fields::parse(line, self.fields, limits)?;
-        self.framing.observe_length(&field, status.http10)
+        self.framing.observe_length(&field, status.http10)?;
+        field.note(&mut self.list);
+        Ok(())
     }
 
     fn next_after_interim(&self) -> Result<Self, Violation> {

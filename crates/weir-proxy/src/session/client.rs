@@ -192,9 +192,10 @@ impl Inner {
             self.incomplete = true;
             return Ok(None);
         };
-        let head = Bytes::copy_from_slice(&self.wire.take(pass)[at..]);
+        let head = Bytes::copy_from_slice(&self.wire.take(pass));
         self.in_body = progress != Progress::MessageComplete;
-        let head = http1::parse_request(head).ok_or(Violation::RequestLineInvalid)?;
+        let head = http1::parse_request(head, at, self.framing.take_fields())
+            .ok_or(Violation::RequestLineInvalid)?;
         self.expects_continue =
             self.in_body && head.version != Version::HTTP_10 && expects_continue(&head.fields);
         Ok(Some(head))

@@ -272,13 +272,14 @@ impl Connection {
 
     fn take_head(&mut self) -> Result<Option<ResponseHead>, Violation> {
         let Advance { pass, part, progress } = self.framing.advance(&self.wire.stash)?;
-        let Part::Head { at } = part else {
+        let Part::Head { .. } = part else {
             self.state = State::PartOfHead;
             self.incomplete = true;
             return Ok(None);
         };
-        let head = self.wire.take(pass).slice(at..);
-        let head = http1::parse_response(head).ok_or(Violation::StatusLineInvalid)?;
+        let head = self.wire.take(pass);
+        let head =
+            http1::parse_response(head, self.framing.take_fields()).ok_or(Violation::StatusLineInvalid)?;
         self.state = match progress {
             Progress::Head => State::PartOfHead, // that one was interim
             Progress::Body => State::Body,
