@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::body::OriginBody;
 use super::{Origin, page};
 
-/// The largest body of `/size/N`, in bytes.
+/// The largest body of `/size/N` and `/?s=N`, in bytes.
 const SIZE_BYTES_MAX: u64 = 1 << 30;
 
 /// The longest wait of `/delay/MS`.
@@ -51,7 +51,11 @@ pub(super) async fn answer(
             }
             Some(_) | None => refuse("expected a status from 200 to 599"),
         },
-        _ => greet(origin, client, &request),
+        _ => match size_asked(request.uri().query()) {
+            Some(Ok(bytes)) => build(StatusCode::OK, BYTES, OriginBody::filler(bytes)),
+            Some(Err(refusal)) => refuse(&refusal),
+            None => greet(origin, client, &request),
+        },
     };
     // A name that is not valid in a field stays away; the page has it anyway.
     if let Ok(name) = HeaderValue::from_str(&origin.name) {
@@ -75,6 +79,18 @@ fn refuse(why: &str) -> Response<OriginBody> {
 fn number(text: &str, max: u64) -> Result<u64, String> {
     let number = text.parse().ok().filter(|&number| number <= max);
     number.ok_or_else(|| format!("expected a whole number up to {max}"))
+}
+
+/// The size that a query such as `s=64k` asks for, if it asks for one: bytes, or with `k` or `m` KiB or MiB.
+/// The way of httpterm, so that load generators made for that find the same here.
+fn size_asked(query: Option<&str>) -> Option<Result<u64, String>> {
+    let size = query?.split('&').find_map(|pair| pair.strip_prefix("s="))?;
+    let (digits, unit) = match size.as_bytes().last() {
+        Some(b'k') => (&size[..size.len() - 1], 1 << 10),
+        Some(b'm') => (&size[..size.len() - 1], 1 << 20),
+        Some(_) | None => (size, 1),
+    };
+    Some(number(digits, SIZE_BYTES_MAX / unit).map(|number| number * unit))
 }
 
 /// The page, as HTML for those who ask for it, that is browsers, else as plain text.

@@ -7,6 +7,7 @@
 //! | `/headers` | the request's fields, as JSON |
 //! | `/echo` | the request's body, streamed back |
 //! | `/size/N` | a body of N bytes, 1 GiB at most |
+//! | `/?s=N` | the same; N may end in `k` (KiB) or `m` (MiB) |
 //! | `/delay/MS` | the page after MS milliseconds, 60,000 at most |
 //! | `/status/CODE` | an empty answer with this status, 200 to 599 |
 //!

@@ -90,6 +90,19 @@ async fn sizes_are_exact_and_bounded() {
 }
 
 #[tokio::test]
+async fn sizes_may_be_asked_for_in_the_query() {
+    for (asked, bytes) in [("0", 0), ("70", 70), ("1k", 1024), ("64k", 65_536), ("1m", 1 << 20)] {
+        let (head, body) = get(&format!("/?a=1&s={asked}"), "").await;
+        assert!(head.contains(&format!("content-length: {bytes}\r\n")), "{head}");
+        assert_eq!(body.len(), bytes);
+    }
+    for wrong in ["", "k", "x", "-1", "1kk", "1g", "1025m", "18014398509481985k"] {
+        assert!(get(&format!("/?s={wrong}"), "").await.0.starts_with("http/1.1 400"), "{wrong}");
+    }
+    assert!(get("/?size=1", "").await.1.contains("Hello from blue"));
+}
+
+#[tokio::test]
 async fn delays_are_kept_and_bounded() {
     let started = Instant::now();
     let (head, body) = get("/delay/120", "").await;
