@@ -5,7 +5,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test unit lint fmt check-fmt check-configs check-docs docs deny fuzz clean
+.PHONY: help run build test unit lint fmt check-fmt check-configs check-docs docs deny fuzz bench clean
 
 # Where rustup puts cargo, for shells that were not told.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
@@ -90,6 +90,18 @@ deny: ## Licences, bans, sources and known vulnerabilities of the dependencies
 
 fuzz: ## Each fuzz target for a while (FUZZ_SECONDS=20), where a nightly toolchain is
 	@tools/fuzz $(FUZZ_SECONDS)
+
+# WEIR=, HAPROXY=, NGINX=, CADDY= and ENVOY= name other binaries; with WEIR= only the benchmark is built.
+# BENCH= is for any other option: `make bench BENCH=--help` lists them.
+bench: ## Compare Weir with other proxies here (ROUNDS= SECONDS= CASES= PEERS= WEIR= HAPROXY= …)
+	@tools/need rust bench
+	@[[ -n "$(WEIR)" ]] || $(MAKE) --no-print-directory build
+	@cargo build --locked --quiet --package weir-bench --profile $(PROFILE)
+	@export WEIR="$(or $(WEIR),$(RELEASE))"; \
+	[[ -n "$${ENVOY:-}" || ! -x target/peers/envoy ]] || export ENVOY=target/peers/envoy; \
+	exec $(dir $(WEIR_BIN))against-peers --date "$$(date -u +%F)" \
+	    $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS)) \
+	    $(if $(CASES),--cases $(CASES)) $(if $(PEERS),--peers $(PEERS)) $(BENCH)
 
 clean: ## Remove what was built
 	rm -rf $(TARGET_DIR) fuzz/target

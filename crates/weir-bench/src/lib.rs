@@ -1,4 +1,5 @@
 //! What Weir brings along to be tried and measured with: the origin server behind `weir demo` and the
-//! benchmarks. Stands apart from the proxy: nothing here imports it.
+//! benchmarks, and the comparison with other proxies. Stands apart from the proxy: nothing here imports it.
 
 pub mod origin;
+pub mod peers;

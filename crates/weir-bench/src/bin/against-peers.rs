@@ -1,0 +1,152 @@
+//! `make bench`: Weir and other proxies under the same load, on this machine. See `weir_bench::peers`.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand, ValueEnum};
+use tokio::signal::unix::{SignalKind, signal};
+use weir_bench::peers::bench::{AccessLog, Bench, Options};
+use weir_bench::peers::case::{CASES, Case};
+use weir_bench::peers::cores::Cores;
+use weir_bench::peers::report::Report;
+use weir_bench::peers::{idle, origin, rounds};
+
+/// Compares Weir with other proxies on this machine. Loopback only; every process it starts ends with it.
+#[derive(Debug, Parser)]
+#[command(name = "against-peers", disable_help_subcommand = true, args_conflicts_with_subcommands = true)]
+#[command(after_help = AFTER)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    run: Run,
+}
+
+const AFTER: &str =
+    "WEIR, HAPROXY, NGINX, CADDY and ENVOY in the environment name other binaries than those in PATH.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Be the origin: say the address, serve until standard input ends
+    #[command(hide = true)]
+    Origin,
+}
+
+#[derive(Debug, clap::Args)]
+struct Run {
+    /// Rounds of each case
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: u32,
+    /// Seconds of a round
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=60))]
+    seconds: u32,
+    /// The load generator's connections
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    connections: u32,
+    /// Sizes of answers; with `-close` a connection for each request. `none` leaves the load out
+    #[arg(long, value_delimiter = ',', default_value = CASES)]
+    cases: Vec<String>,
+    /// The programs, in the order of the report
+    #[arg(long, value_delimiter = ',', default_value = "weir,haproxy,nginx,caddy,envoy")]
+    peers: Vec<String>,
+    /// Whether they write an access log
+    #[arg(long, default_value = "both")]
+    access_log: WithLog,
+    /// Idle connections whose memory is measured; 0 leaves that out
+    #[arg(long, default_value_t = 4000, value_parser = clap::value_parser!(u32).range(0..=19_000))]
+    idle: u32,
+    /// Where the proxies run
+    #[arg(long, default_value = "0")]
+    proxy_cores: Cores,
+    /// Where the origin and the load generator run
+    #[arg(long, default_value = "1")]
+    load_cores: Cores,
+    /// Keep the configurations, and what the programs complained of
+    #[arg(long)]
+    keep: bool,
+    /// The date to put into the report
+    #[arg(long)]
+    date: Option<String>,
+    /// Write everything here, every round included
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Write the tables here
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum WithLog {
+    Off,
+    On,
+    Both,
+}
+
+fn main() -> ExitCode {
+    let Arguments { command, run } = Arguments::parse();
+    let outcome = match command {
+        Some(Command::Origin) => origin::main().map(|()| ExitCode::SUCCESS),
+        None => compare(run),
+    };
+    outcome.unwrap_or_else(|error| {
+        let _ = writeln!(std::io::stderr(), "against-peers: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+/// A signal drops the run, and with it every process that it started.
+fn compare(run: Run) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut hang_up = signal(SignalKind::hangup())?;
+        tokio::select! {
+            done = measure(run) => done.map(|()| ExitCode::SUCCESS),
+            _ = interrupt.recv() => Ok(ExitCode::from(130)),
+            _ = terminate.recv() => Ok(ExitCode::from(143)),
+            _ = hang_up.recv() => Ok(ExitCode::from(129)),
+        }
+    })
+}
+
+async fn measure(run: Run) -> anyhow::Result<()> {
+    let (json, markdown) = (run.json.clone(), run.markdown.clone());
+    let bench = Bench::set_up(options(run)?)?;
+    let cases = rounds::compare(&bench).await?;
+    let idle = if bench.options.idle > 0 { idle::measure_all(&bench).await? } else { Vec::new() };
+    let report = Report::new(&bench, cases, idle);
+    // A reader that has gone away (`| head`) wants no more of it.
+    let _ = std::io::stdout().write_all(report.text().as_bytes());
+    write(json.as_deref(), &report.json()?)?;
+    write(markdown.as_deref(), &report.markdown())
+}
+
+fn options(run: Run) -> anyhow::Result<Options> {
+    let cases = run.cases.iter().filter(|case| *case != "none").map(|case| case.parse::<Case>());
+    Ok(Options {
+        rounds: run.rounds,
+        seconds: run.seconds,
+        connections: run.connections,
+        cases: cases.collect::<Result<_, _>>().map_err(anyhow::Error::msg)?,
+        peers: run.peers,
+        access_log: match run.access_log {
+            WithLog::Off => AccessLog::Off,
+            WithLog::On => AccessLog::On,
+            WithLog::Both => AccessLog::Both,
+        },
+        idle: run.idle,
+        proxy_cores: run.proxy_cores,
+        load_cores: run.load_cores,
+        keep: run.keep,
+        date: run.date,
+    })
+}
+
+fn write(file: Option<&Path>, text: &str) -> anyhow::Result<()> {
+    let Some(file) = file else { return Ok(()) };
+    fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
+}

@@ -1,0 +1,129 @@
+//! What every measurement needs: the options of the run, the programs, the origin, the load generator.
+
+use anyhow::Context;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use serde::Serialize;
+
+use super::case::Case;
+use super::cores::Cores;
+use super::directory::Directory;
+use super::environment::Environment;
+use super::origin::OriginProcess;
+use super::proxies::{self, Peer};
+use super::running::{self, Installed};
+use super::say;
+use super::wrk::Wrk;
+
+/// The name of the program that all others are compared with.
+pub const OURS: &str = "weir";
+
+/// Open files that a proxy needs beyond one for each client.
+const FILES_RESERVED: u64 = 600;
+
+/// Whether peers write an access log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AccessLog {
+    /// They don't.
+    Off,
+    /// They do.
+    On,
+    /// Each case once without and once with.
+    Both,
+}
+
+/// How a run is to be.
+#[derive(Debug, Clone, Serialize)]
+pub struct Options {
+    /// Rounds of each case.
+    pub rounds: u32,
+    /// Seconds of a round.
+    pub seconds: u32,
+    /// Connections of the load generator.
+    pub connections: u32,
+    /// What is asked for.
+    pub cases: Vec<Case>,
+    /// The programs, by name.
+    pub peers: Vec<String>,
+    /// Whether they log.
+    pub access_log: AccessLog,
+    /// Idle connections of which the memory is measured; 0 leaves that out.
+    pub idle: u32,
+    /// Where the proxies run.
+    pub proxy_cores: Cores,
+    /// Where everything else runs.
+    pub load_cores: Cores,
+    /// Whether the configurations stay.
+    pub keep: bool,
+    /// When this is, for the report.
+    pub date: Option<String>,
+}
+
+/// The bench, set up.
+#[derive(Debug)]
+pub struct Bench {
+    /// How the run is to be.
+    pub options: Options,
+    /// The machine.
+    pub environment: Environment,
+    /// The programs that were found.
+    pub installed: Vec<Installed>,
+    /// The load generator.
+    pub wrk: Wrk,
+    /// The server behind all proxies.
+    pub origin: OriginProcess,
+    /// Configurations and logs. The last field, for it goes when nobody writes there any more.
+    pub directory: Directory,
+}
+
+impl Bench {
+    /// Finds the programs and starts the origin.
+    ///
+    /// # Errors
+    /// When Weir or wrk is missing, or the origin doesn't start. Any other program is left out, with a line that
+    /// says how to get it.
+    pub fn set_up(options: Options) -> anyhow::Result<Self> {
+        raise_files_limit()?;
+        options.proxy_cores.run(|| Ok(()))?;
+        // What this process does itself is little, but it must not be on the proxies' account.
+        options.load_cores.pin()?;
+        let mut installed = Vec::new();
+        for name in &options.peers {
+            let peer = Peer::named(name).with_context(|| format!("no peer is named `{name}`"))?;
+            match Installed::find(peer) {
+                Ok(found) => {
+                    say(&format!("{name}: {} ({})", found.version, found.program.display()));
+                    installed.push(found);
+                }
+                Err(why) if name == OURS => anyhow::bail!(why),
+                Err(why) => say(&format!("{name}: left out: {why}")),
+            }
+        }
+        let directory = Directory::new(options.keep).context("cannot make a temporary directory")?;
+        if options.keep {
+            say(&format!("the configurations stay in {}", directory.path().display()));
+        }
+        let program = proxies::find("wrk", None)
+            .map_err(|why| anyhow::anyhow!("{why}; `apt-get install wrk` gets it"))?;
+        // It exits with an error after that, but says it first.
+        let wrk_version = running::version(&program, &["--version"]).map_err(anyhow::Error::msg)?;
+        let wrk =
+            Wrk { program, cores: options.load_cores.clone(), stderr: directory.path().join("wrk.stderr") };
+        let origin = OriginProcess::start(&options.load_cores, &directory)?;
+        let environment = Environment::now(options.date.clone(), wrk_version, &installed);
+        Ok(Self { options, environment, installed, wrk, origin, directory })
+    }
+
+    /// How many clients a proxy may have with the files that it may open.
+    pub fn connections_max(&self) -> u32 {
+        let files = getrlimit(Resource::Nofile).current.unwrap_or(1 << 20);
+        u32::try_from(files.saturating_sub(FILES_RESERVED).max(100)).unwrap_or(u32::MAX)
+    }
+}
+
+/// As many open files as are allowed, for this process and all that it starts.
+fn raise_files_limit() -> anyhow::Result<()> {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
+        .context("cannot raise the limit on files")
+}

@@ -1,0 +1,35 @@
+//! The comparison of Weir with other proxies on one machine: `make bench`, the program `against-peers`.
+//!
+//! Each proxy gets one worker on cores of its own; the origin and the load generator share others. What a request
+//! costs the proxy in processor time is the figure that matters: it is the same whether or not the load could have
+//! been higher, and a machine with two cores can tell it. Rounds are short and in turns, and a ratio is only ever
+//! taken within a round, so that what else happens on the machine hits everybody alike.
+//!
+//! [`bench::Bench`] has what all measurements need; [`rounds`] and [`idle`] are the measurements; [`report`] shows
+//! what they found. Everything here runs on one thread, and every process it starts has a guard.
+
+pub mod bench;
+pub mod case;
+mod client;
+pub mod cores;
+mod directory;
+mod environment;
+pub mod idle;
+mod memory;
+pub mod origin;
+mod process;
+pub mod proxies;
+pub mod report;
+pub mod rounds;
+mod running;
+mod summary;
+mod table;
+mod usage;
+mod wrk;
+
+use std::io::Write;
+
+/// A line about progress on standard error. When nobody reads that, there is nobody to tell.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}

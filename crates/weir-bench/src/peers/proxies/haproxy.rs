@@ -1,0 +1,60 @@
+//! HAProxy: one thread, connections to the origin shared by all sessions.
+
+use super::{Launch, Peer, QUEUE, Setting};
+
+/// This program.
+pub(super) const PEER: Peer = Peer {
+    name: "haproxy",
+    variable: "HAPROXY",
+    hint: "`apt-get install haproxy` gets it",
+    version: &["-v"],
+    queues: true,
+    prepare,
+};
+
+fn prepare(setting: &Setting<'_>) -> Launch {
+    let Setting { listen, origin, workers, connections_max, .. } = setting;
+    // `raw` lines to the standard output need no syslog daemon, and no datagram for each.
+    let (target, log) = match setting.access_log {
+        Some(_) => ("    log stdout format raw daemon\n", "    log global\n    option httplog\n"),
+        None => ("", ""),
+    };
+    let limit = setting
+        .origin_connections_max
+        .map_or(String::new(), |max| format!(" maxconn {max} maxqueue {QUEUE}"));
+    // Without `no strict-limits` it refuses to start where twice maxconn files may not be open; the idle
+    // connections of this comparison need one each.
+    let text = format!(
+        "global
+    nbthread {workers}
+    maxconn {connections_max}
+    no strict-limits
+{target}
+defaults
+    mode http
+{log}    option forwardfor
+    http-reuse always
+    timeout connect 3s
+    timeout client 120s
+    timeout server 60s
+    timeout http-request 60s
+    timeout http-keep-alive 120s
+    timeout queue 5s
+
+frontend bench
+    bind {listen}
+    default_backend origin
+
+backend origin
+    server origin {origin}{limit}
+"
+    );
+    let file = "haproxy.cfg";
+    Launch {
+        file,
+        text,
+        arguments: vec!["-db".into(), "-f".into(), setting.path(file)],
+        logs_to_stdout: setting.access_log.is_some(),
+        ..Launch::default()
+    }
+}

@@ -1,0 +1,56 @@
+//! Weir: its defaults, and room for as many sessions as are needed.
+
+use super::{IDLE_CONNECTIONS, Launch, Peer, QUEUE, Setting};
+
+/// This program.
+pub(super) const PEER: Peer = Peer {
+    name: "weir",
+    variable: "WEIR",
+    hint: "`make build` builds it",
+    version: &["--version"],
+    queues: true,
+    prepare,
+};
+
+fn prepare(setting: &Setting<'_>) -> Launch {
+    let Setting { listen, origin, workers, connections_max, .. } = setting;
+    let access = setting.access_log.map_or("off".into(), |file| file.display().to_string());
+    let limit =
+        setting.origin_connections_max.map_or(String::new(), |max| format!(", max_connections: {max}"));
+    let text = format!(
+        r#"version: 1
+workers: {workers}
+admin:
+  bind: "127.0.0.1:0"
+log:
+  level: warn
+  access: "{access}"
+limits:
+  sessions: {connections_max}
+timeouts:
+  drain: 1s
+listeners:
+  bench:
+    bind: "{listen}"
+    timeouts: {{ request_head: 60s, keep_alive: 2m }}
+    routes:
+      - pool: origin
+pools:
+  origin:
+    servers:
+      - {{ name: origin, address: "{origin}"{limit} }}
+    limits:
+      idle_connections: {IDLE_CONNECTIONS}
+      queue: {QUEUE}
+    timeouts:
+      queue: 5s
+"#
+    );
+    let file = "weir.yaml";
+    Launch {
+        file,
+        text,
+        arguments: vec!["run".into(), "--config".into(), setting.path(file)],
+        ..Launch::default()
+    }
+}

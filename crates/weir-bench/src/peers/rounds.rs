@@ -1,0 +1,155 @@
+//! The same load on each proxy in turn, round after round.
+//!
+//! A round is short and the order moves on by one from round to round, so what the machine does meanwhile hits
+//! everybody alike and nobody always comes first.
+
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::bench::{AccessLog, Bench, OURS};
+use super::case::Case;
+use super::running::{Running, Variant};
+use super::usage::{self, Account, CoreTimes, CpuTime};
+use super::wrk::{Job, Load};
+use super::{say, summary};
+
+/// The load before the first round, in seconds: connections to the origin, buffers, caches.
+const WARM_UP_SECONDS: u32 = 1;
+
+/// Between two loads: what the last one left in queues goes.
+const SETTLE: Duration = Duration::from_millis(100);
+
+/// All rounds of one case.
+#[derive(Debug, Clone, Serialize)]
+pub struct CaseRun {
+    /// What was asked for.
+    pub case: Case,
+    /// Whether the proxies wrote an access log.
+    pub access_log: bool,
+    /// Every measurement, in the order in which they were made.
+    pub rounds: Vec<Round>,
+}
+
+/// One load on one proxy.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Round {
+    /// Whose.
+    pub peer: String,
+    /// Which round, from 0.
+    pub round: u32,
+    /// What the clients saw.
+    pub load: Load,
+    /// What it cost the proxy, for each request.
+    pub cpu: CpuTime,
+    /// What it cost the origin, for each request, in microseconds.
+    pub origin_us: f64,
+    /// What it cost the load generator, for each request, in microseconds.
+    pub wrk_us: f64,
+    /// How busy the proxies' cores were, from 0 to 1, with whatever else ran there.
+    pub proxy_cores_busy: f64,
+    /// How busy the others were.
+    pub load_cores_busy: f64,
+    /// Why there is nothing to see, if there isn't.
+    pub failure: Option<String>,
+}
+
+impl Round {
+    /// Whether it counts: every request was answered, and answered well.
+    pub fn is_clean(&self) -> bool {
+        self.failure.is_none() && self.load.errors.sum() == 0 && self.load.requests > 0
+    }
+}
+
+/// Every case, without and with an access log as the options say.
+///
+/// # Errors
+/// When Weir is to take part and doesn't start, or nobody does. Any other proxy that doesn't is left out, with its complaints.
+pub async fn compare(bench: &Bench) -> anyhow::Result<Vec<CaseRun>> {
+    let logs: &[bool] = match bench.options.access_log {
+        AccessLog::Off => &[false],
+        AccessLog::On => &[true],
+        AccessLog::Both => &[false, true],
+    };
+    let mut runs = Vec::new();
+    if bench.options.cases.is_empty() {
+        return Ok(runs);
+    }
+    for &access_log in logs {
+        let mut peers = Vec::new();
+        let variant = Variant { access_log, ..Variant::default() };
+        for installed in &bench.installed {
+            match installed.start(bench, if access_log { "logging" } else { "plain" }, &variant).await {
+                Ok(running) => peers.push(running),
+                Err(why) if installed.peer.name == OURS => return Err(why),
+                Err(why) => say(&format!("{}: left out: {why:#}", installed.peer.name)),
+            }
+        }
+        anyhow::ensure!(!peers.is_empty(), "no proxy is left to measure");
+        for case in &bench.options.cases {
+            say(&format!("{case}, access log {} …", if access_log { "on" } else { "off" }));
+            let rounds = rounds(bench, &peers, case, 1).await;
+            let run = CaseRun { case: case.clone(), access_log, rounds };
+            summary::warn(&run);
+            runs.push(run);
+        }
+    }
+    Ok(runs)
+}
+
+/// The rounds of one case on `peers`, after a warm-up of each.
+pub(super) async fn rounds(bench: &Bench, peers: &[Running], case: &Case, wrk_threads: u32) -> Vec<Round> {
+    let job = |peer: &Running, seconds| Job {
+        address: peer.address,
+        case,
+        connections: bench.options.connections,
+        threads: wrk_threads,
+        seconds,
+    };
+    for peer in peers {
+        // Whatever goes wrong goes wrong in the rounds too, and is said there.
+        let _ = bench.wrk.run(&job(peer, WARM_UP_SECONDS)).await;
+        peer.empty_access_log();
+    }
+    let mut rounds = Vec::new();
+    for round in 0..bench.options.rounds {
+        let mut order: Vec<&Running> = peers.iter().collect();
+        order.rotate_left(round as usize % peers.len().max(1));
+        for peer in order {
+            tokio::time::sleep(SETTLE).await;
+            let measured = measure(bench, peer, &job(peer, bench.options.seconds)).await;
+            rounds.push(Round { round, ..measured });
+            peer.empty_access_log();
+        }
+    }
+    rounds
+}
+
+/// Puts one load on one proxy and reads everybody's account before and after.
+pub(super) async fn measure(bench: &Bench, peer: &Running, job: &Job<'_>) -> Round {
+    let started = Instant::now();
+    let (proxy, origin) = (Account::of(peer.id()), Account::of(bench.origin.id()));
+    let (children_us, cores) = (usage::collected_children_us(), CoreTimes::now());
+    let outcome = bench.wrk.run(job).await;
+    let cores_now = CoreTimes::now();
+    let proxy = Account::of(peer.id()).since(proxy);
+    let origin = Account::of(bench.origin.id()).since(origin);
+    let (load, failure) = match outcome {
+        Ok(load) => (load, None),
+        Err(why) => {
+            (Load::default(), Some(format!("{why:#} after {:.1?}\n{}", started.elapsed(), peer.complaints())))
+        }
+    };
+    let requests = load.requests;
+    Round {
+        peer: peer.name.into(),
+        round: 0,
+        cpu: proxy.per(requests),
+        origin_us: origin.per(requests).total_us(),
+        wrk_us: (usage::collected_children_us() - children_us) / requests.max(1) as f64,
+        proxy_cores_busy: cores_now.busy_since(&cores, &bench.options.proxy_cores),
+        load_cores_busy: cores_now.busy_since(&cores, &bench.options.load_cores),
+        load,
+        failure,
+    }
+}
