@@ -8,11 +8,11 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
-use weir_bench::peers::bench::{AccessLog, Bench, Options};
+use weir_bench::peers::bench::{AccessLog, Bench, OURS, Options};
 use weir_bench::peers::case::{CASES, Case};
 use weir_bench::peers::cores::Cores;
-use weir_bench::peers::report::Report;
-use weir_bench::peers::{idle, origin, rounds};
+use weir_bench::peers::report::{Findings, Report};
+use weir_bench::peers::{idle, origin, overload, rounds, scale};
 
 /// Compares Weir with other proxies on this machine. Loopback only; every process it starts ends with it.
 #[derive(Debug, Parser)]
@@ -46,8 +46,15 @@ struct Run {
     /// The load generator's connections
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=4096))]
     connections: u32,
-    /// Sizes of answers; with `-close` a connection for each request. `none` leaves the load out
-    #[arg(long, value_delimiter = ',', default_value = CASES)]
+    /// Instead: many more connections than the servers take, and whether it gets well again
+    #[arg(long, conflicts_with = "scale")]
+    overload: bool,
+    /// Instead: weir with one worker and with one on each core, all sharing both sets of cores
+    #[arg(long)]
+    scale: bool,
+    /// Sizes of answers; with `-close` a connection for each request. `none` leaves the load out.
+    /// Usually 0b,1k,64k,1m,0b-close,64k-close; with --overload or --scale 1k
+    #[arg(long, value_delimiter = ',')]
     cases: Vec<String>,
     /// The programs, in the order of the report
     #[arg(long, value_delimiter = ',', default_value = "weir,haproxy,nginx,caddy,envoy")]
@@ -55,6 +62,9 @@ struct Run {
     /// Whether they write an access log
     #[arg(long, default_value = "both")]
     access_log: WithLog,
+    /// Requests that may wait under --overload; with fewer than there are clients, the others are refused
+    #[arg(long, default_value_t = 4096, value_parser = clap::value_parser!(u32).range(0..=65_535))]
+    queue: u32,
     /// Idle connections whose memory is measured; 0 leaves that out
     #[arg(long, default_value_t = 4000, value_parser = clap::value_parser!(u32).range(0..=19_000))]
     idle: u32,
@@ -115,10 +125,20 @@ fn compare(run: Run) -> anyhow::Result<ExitCode> {
 
 async fn measure(run: Run) -> anyhow::Result<()> {
     let (json, markdown) = (run.json.clone(), run.markdown.clone());
+    let (is_overload, is_scale) = (run.overload, run.scale);
     let bench = Bench::set_up(options(run)?)?;
-    let cases = rounds::compare(&bench).await?;
-    let idle = if bench.options.idle > 0 { idle::measure_all(&bench).await? } else { Vec::new() };
-    let report = Report::new(&bench, cases, idle);
+    let mut findings = Findings::default();
+    if is_overload {
+        findings.overload = overload::measure_all(&bench).await?;
+    } else if is_scale {
+        findings.scale = scale::measure_all(&bench).await?;
+    } else {
+        findings.cases = rounds::compare(&bench).await?;
+        if bench.options.idle > 0 {
+            findings.idle = idle::measure_all(&bench).await?;
+        }
+    }
+    let report = Report::new(&bench, findings);
     // A reader that has gone away (`| head`) wants no more of it.
     let _ = std::io::stdout().write_all(report.text().as_bytes());
     write(json.as_deref(), &report.json()?)?;
@@ -126,21 +146,29 @@ async fn measure(run: Run) -> anyhow::Result<()> {
 }
 
 fn options(run: Run) -> anyhow::Result<Options> {
-    let cases = run.cases.iter().filter(|case| *case != "none").map(|case| case.parse::<Case>());
+    let usual = if run.overload || run.scale { "1k" } else { CASES };
+    let cases = if run.cases.is_empty() { usual.split(',').map(Into::into).collect() } else { run.cases };
+    let cases = cases.iter().filter(|case| *case != "none").map(|case| case.parse::<Case>());
+    let (mut proxy_cores, mut load_cores) = (run.proxy_cores, run.load_cores);
+    if run.scale {
+        proxy_cores = proxy_cores.and(&load_cores);
+        load_cores = proxy_cores.clone();
+    }
     Ok(Options {
         rounds: run.rounds,
         seconds: run.seconds,
         connections: run.connections,
         cases: cases.collect::<Result<_, _>>().map_err(anyhow::Error::msg)?,
-        peers: run.peers,
+        peers: if run.scale { vec![OURS.into()] } else { run.peers },
         access_log: match run.access_log {
             WithLog::Off => AccessLog::Off,
             WithLog::On => AccessLog::On,
             WithLog::Both => AccessLog::Both,
         },
+        queue: run.queue,
         idle: run.idle,
-        proxy_cores: run.proxy_cores,
-        load_cores: run.load_cores,
+        proxy_cores,
+        load_cores,
         keep: run.keep,
         date: run.date,
     })

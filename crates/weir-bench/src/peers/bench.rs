@@ -47,6 +47,8 @@ pub struct Options {
     pub peers: Vec<String>,
     /// Whether they log.
     pub access_log: AccessLog,
+    /// Requests that may wait under overload, where a proxy can be told that.
+    pub queue: u32,
     /// Idle connections of which the memory is measured; 0 leaves that out.
     pub idle: u32,
     /// Where the proxies run.

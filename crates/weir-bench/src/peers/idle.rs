@@ -107,5 +107,5 @@ async fn measure(peer: &Running, connections: u32) -> anyhow::Result<Idle> {
         client::ask(stream).await.with_context(|| format!("a request on connection {}", at + 1))?;
     }
     tokio::time::sleep(REST).await;
-    Ok(Idle { peer: peer.name.into(), connections, base, silent, answered: growth() })
+    Ok(Idle { peer: peer.name.clone(), connections, base, silent, answered: growth() })
 }

@@ -5,7 +5,7 @@
 //! been higher, and a machine with two cores can tell it. Rounds are short and in turns, and a ratio is only ever
 //! taken within a round, so that what else happens on the machine hits everybody alike.
 //!
-//! [`bench::Bench`] has what all measurements need; [`rounds`] and [`idle`] are the measurements; [`report`] shows
+//! [`bench::Bench`] has what all measurements need; [`rounds`], [`idle`], [`overload`] and [`scale`] are the measurements; [`report`] shows
 //! what they found. Everything here runs on one thread, and every process it starts has a guard.
 
 pub mod bench;
@@ -17,12 +17,14 @@ mod environment;
 pub mod idle;
 mod memory;
 pub mod origin;
+pub mod overload;
 mod process;
 pub mod proxies;
 pub mod report;
 pub mod rounds;
 mod running;
-mod summary;
+pub mod scale;
+pub mod summary;
 mod table;
 mod usage;
 mod wrk;

@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::bench::{AccessLog, Bench, OURS};
+use super::bench::{AccessLog, Bench, OURS, Options};
 use super::case::Case;
+use super::cores::Cores;
 use super::running::{Running, Variant};
+use super::say;
+use super::summary::{self, Summary, summarize};
 use super::usage::{self, Account, CoreTimes, CpuTime};
 use super::wrk::{Job, Load};
-use super::{say, summary};
 
 /// The load before the first round, in seconds: connections to the origin, buffers, caches.
 const WARM_UP_SECONDS: u32 = 1;
@@ -27,6 +29,8 @@ pub struct CaseRun {
     pub case: Case,
     /// Whether the proxies wrote an access log.
     pub access_log: bool,
+    /// What the rounds say about each proxy.
+    pub summaries: Vec<Summary>,
     /// Every measurement, in the order in which they were made.
     pub rounds: Vec<Round>,
 }
@@ -46,12 +50,22 @@ pub struct Round {
     pub origin_us: f64,
     /// What it cost the load generator, for each request, in microseconds.
     pub wrk_us: f64,
-    /// How busy the proxies' cores were, from 0 to 1, with whatever else ran there.
+    /// How busy this proxy kept its cores, from 0 to 1.
     pub proxy_cores_busy: f64,
-    /// How busy the others were.
+    /// How busy origin and load generator kept theirs.
     pub load_cores_busy: f64,
+    /// How busy anything else kept all of these.
+    pub others_busy: f64,
     /// Why there is nothing to see, if there isn't.
     pub failure: Option<String>,
+}
+
+impl CaseRun {
+    /// Sums the rounds up, and says at once which don't count.
+    pub(super) fn new(case: &Case, access_log: bool, rounds: Vec<Round>) -> Self {
+        summary::warn(&rounds);
+        Self { case: case.clone(), access_log, summaries: summarize(&rounds), rounds }
+    }
 }
 
 impl Round {
@@ -88,22 +102,18 @@ pub async fn compare(bench: &Bench) -> anyhow::Result<Vec<CaseRun>> {
         anyhow::ensure!(!peers.is_empty(), "no proxy is left to measure");
         for case in &bench.options.cases {
             say(&format!("{case}, access log {} …", if access_log { "on" } else { "off" }));
-            let rounds = rounds(bench, &peers, case, 1).await;
-            let run = CaseRun { case: case.clone(), access_log, rounds };
-            summary::warn(&run);
-            runs.push(run);
+            runs.push(CaseRun::new(case, access_log, rounds(bench, &peers, case).await));
         }
     }
     Ok(runs)
 }
 
 /// The rounds of one case on `peers`, after a warm-up of each.
-pub(super) async fn rounds(bench: &Bench, peers: &[Running], case: &Case, wrk_threads: u32) -> Vec<Round> {
+pub(super) async fn rounds(bench: &Bench, peers: &[Running], case: &Case) -> Vec<Round> {
     let job = |peer: &Running, seconds| Job {
         address: peer.address,
         case,
         connections: bench.options.connections,
-        threads: wrk_threads,
         seconds,
     };
     for peer in peers {
@@ -131,7 +141,7 @@ pub(super) async fn measure(bench: &Bench, peer: &Running, job: &Job<'_>) -> Rou
     let (proxy, origin) = (Account::of(peer.id()), Account::of(bench.origin.id()));
     let (children_us, cores) = (usage::collected_children_us(), CoreTimes::now());
     let outcome = bench.wrk.run(job).await;
-    let cores_now = CoreTimes::now();
+    let (cores_now, wall_us) = (CoreTimes::now(), started.elapsed().as_secs_f64() * 1e6);
     let proxy = Account::of(peer.id()).since(proxy);
     let origin = Account::of(bench.origin.id()).since(origin);
     let (load, failure) = match outcome {
@@ -140,15 +150,23 @@ pub(super) async fn measure(bench: &Bench, peer: &Running, job: &Job<'_>) -> Rou
             (Load::default(), Some(format!("{why:#} after {:.1?}\n{}", started.elapsed(), peer.complaints())))
         }
     };
+    let Options { proxy_cores, load_cores, .. } = &bench.options;
+    let wrk_us = usage::collected_children_us() - children_us;
     let requests = load.requests;
+    let load_us = origin.total_us() + wrk_us;
+    let all_cores = proxy_cores.and(load_cores);
+    let time_on = |cores: &Cores| wall_us * cores.numbers().len() as f64;
+    let others =
+        cores_now.busy_since(&cores, &all_cores) - (proxy.total_us() + load_us) / time_on(&all_cores);
     Round {
-        peer: peer.name.into(),
+        peer: peer.name.clone(),
         round: 0,
         cpu: proxy.per(requests),
         origin_us: origin.per(requests).total_us(),
-        wrk_us: (usage::collected_children_us() - children_us) / requests.max(1) as f64,
-        proxy_cores_busy: cores_now.busy_since(&cores, &bench.options.proxy_cores),
-        load_cores_busy: cores_now.busy_since(&cores, &bench.options.load_cores),
+        wrk_us: wrk_us / requests.max(1) as f64,
+        proxy_cores_busy: proxy.total_us() / time_on(proxy_cores),
+        load_cores_busy: load_us / time_on(load_cores),
+        others_busy: others.max(0.0),
         load,
         failure,
     }

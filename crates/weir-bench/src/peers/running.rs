@@ -46,7 +46,7 @@ pub struct Variant {
 #[derive(Debug)]
 pub struct Running {
     /// What it is called.
-    pub name: &'static str,
+    pub name: String,
     /// Where it listens.
     pub address: SocketAddr,
     access_log: Option<PathBuf>,
@@ -80,6 +80,7 @@ impl Installed {
             access_log: access_log.as_deref(),
             connections_max: bench.connections_max(),
             origin_connections_max: variant.origin_connections_max,
+            queue: bench.options.queue,
             workers: variant.workers.unwrap_or(1),
         });
         fs::write(directory.join(launch.file), &launch.text)?;
@@ -91,7 +92,7 @@ impl Installed {
         }
         let process = Process::start(command, &bench.options.proxy_cores, &directory.join("stderr"))
             .with_context(|| format!("cannot start {}", self.program.display()))?;
-        let mut running = Running { name, address: listen, access_log, process };
+        let mut running = Running { name: name.into(), address: listen, access_log, process };
         running.wait_until_it_answers().await?;
         Ok(running)
     }

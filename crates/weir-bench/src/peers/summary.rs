@@ -3,12 +3,12 @@
 use serde::Serialize;
 
 use super::bench::OURS;
-use super::rounds::{CaseRun, Round};
+use super::rounds::Round;
 use super::say;
 
 /// What is left of a proxy's rounds.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub(super) struct Summary {
+pub struct Summary {
     /// Whose.
     pub peer: String,
     /// Rounds that counted.
@@ -29,17 +29,19 @@ pub(super) struct Summary {
     pub total_us: f64,
     /// What origin and load generator needed for each request.
     pub load_us: f64,
-    /// How busy the proxies' cores were, from 0 to 1.
+    /// How busy this proxy kept its cores, from 0 to 1.
     pub proxy_cores_busy: f64,
-    /// How busy the others were. Near 1 they, not the proxy, bounded the requests in a second.
+    /// How busy origin and load generator kept theirs. Near 1 they, not the proxy, bounded the requests in a second.
     pub load_cores_busy: f64,
+    /// How busy anything else kept all of these: the other figures are worth no more than this is small.
+    pub others_busy: f64,
     /// Our processor time for each request over this proxy's; none for our own.
     pub ratio: Option<Ratio>,
 }
 
 /// A ratio that was taken in each round.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub(super) struct Ratio {
+pub struct Ratio {
     /// The middle one.
     pub median: f64,
     /// The smallest.
@@ -76,6 +78,7 @@ fn of_peer(peer: &str, rounds: &[Round]) -> Summary {
         load_us: of(|round| round.origin_us + round.wrk_us),
         proxy_cores_busy: of(|round| round.proxy_cores_busy),
         load_cores_busy: of(|round| round.load_cores_busy),
+        others_busy: of(|round| round.others_busy),
         ratio: if peer == OURS { None } else { ratio(peer, rounds) },
     }
 }
@@ -103,8 +106,8 @@ pub(super) fn median(mut values: Vec<f64>) -> Option<f64> {
 }
 
 /// Says which rounds of a case don't count, and why.
-pub(super) fn warn(run: &CaseRun) {
-    for round in run.rounds.iter().filter(|round| !round.is_clean()) {
+pub(super) fn warn(rounds: &[Round]) {
+    for round in rounds.iter().filter(|round| !round.is_clean()) {
         let errors = round.load.errors.describe();
         let why = match &round.failure {
             Some(why) => why.as_str(),

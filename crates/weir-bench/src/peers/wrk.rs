@@ -30,8 +30,6 @@ pub struct Job<'a> {
     pub case: &'a Case,
     /// Connections at once.
     pub connections: u32,
-    /// wrk's threads.
-    pub threads: u32,
     /// How long.
     pub seconds: u32,
 }
@@ -94,7 +92,7 @@ impl Errors {
 pub struct Wrk {
     /// Its binary.
     pub program: PathBuf,
-    /// Its cores.
+    /// Its cores, on each of which it has a thread.
     pub cores: Cores,
     /// A file for what it complains of.
     pub stderr: PathBuf,
@@ -108,7 +106,8 @@ impl Wrk {
     pub async fn run(&self, job: &Job<'_>) -> anyhow::Result<Load> {
         let mut command = quiet(&self.program);
         command.arg("--latency").stdout(Stdio::piped());
-        command.arg(format!("-t{}", job.threads.min(job.connections)));
+        let threads = u32::try_from(self.cores.numbers().len()).unwrap_or(1);
+        command.arg(format!("-t{}", threads.min(job.connections)));
         command.arg(format!("-c{}", job.connections)).arg(format!("-d{}s", job.seconds));
         command.arg("--timeout").arg(format!("{}s", TIMEOUT.as_secs()));
         if job.case.close {

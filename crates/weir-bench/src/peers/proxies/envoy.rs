@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::{Launch, Peer, QUEUE, Setting};
+use super::{Launch, Peer, Setting};
 
 /// This program.
 pub(super) const PEER: Peer = Peer {
@@ -55,7 +55,7 @@ fn prepare(setting: &Setting<'_>) -> Launch {
     });
     let bounds = match setting.origin_connections_max {
         Some(max) => {
-            json!({ "max_connections": max, "max_pending_requests": QUEUE, "max_requests": 1_000_000 })
+            json!({ "max_connections": max, "max_pending_requests": setting.queue, "max_requests": 1_000_000 })
         }
         None => json!({ "max_connections": 65535, "max_pending_requests": 65535, "max_requests": 1_000_000 }),
     };

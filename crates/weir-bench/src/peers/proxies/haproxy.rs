@@ -1,6 +1,6 @@
 //! HAProxy: one thread, connections to the origin shared by all sessions.
 
-use super::{Launch, Peer, QUEUE, Setting};
+use super::{Launch, Peer, Setting};
 
 /// This program.
 pub(super) const PEER: Peer = Peer {
@@ -19,9 +19,8 @@ fn prepare(setting: &Setting<'_>) -> Launch {
         Some(_) => ("    log stdout format raw daemon\n", "    log global\n    option httplog\n"),
         None => ("", ""),
     };
-    let limit = setting
-        .origin_connections_max
-        .map_or(String::new(), |max| format!(" maxconn {max} maxqueue {QUEUE}"));
+    // Whoever finds the only server full waits for the backend as a whole, and that queue has no bound.
+    let limit = setting.origin_connections_max.map_or(String::new(), |max| format!(" maxconn {max}"));
     // Without `no strict-limits` it refuses to start where twice maxconn files may not be open; the idle
     // connections of this comparison need one each.
     let text = format!(

@@ -21,9 +21,6 @@ pub const ALL: [Peer; 5] = [weir::PEER, haproxy::PEER, nginx::PEER, caddy::PEER,
 /// Idle connections to the origin that each may keep: more than any load here has in flight.
 const IDLE_CONNECTIONS: u32 = 256;
 
-/// How many requests may wait for a server where connections to it are bounded.
-const QUEUE: u32 = 1024;
-
 /// A program that can be a reverse proxy.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer {
@@ -56,6 +53,8 @@ pub struct Setting<'a> {
     pub connections_max: u32,
     /// How many connections it may have to the origin, where that is bounded; others wait.
     pub origin_connections_max: Option<u32>,
+    /// How many may wait, where a proxy can be told that.
+    pub queue: u32,
     /// Worker threads or processes.
     pub workers: u32,
 }

@@ -12,6 +12,7 @@ fn setting(access_log: Option<&Path>) -> Setting<'_> {
         access_log,
         connections_max: 5000,
         origin_connections_max: None,
+        queue: 4096,
         workers: 1,
     }
 }

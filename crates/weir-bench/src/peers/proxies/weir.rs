@@ -1,6 +1,6 @@
 //! Weir: its defaults, and room for as many sessions as are needed.
 
-use super::{IDLE_CONNECTIONS, Launch, Peer, QUEUE, Setting};
+use super::{IDLE_CONNECTIONS, Launch, Peer, Setting};
 
 /// This program.
 pub(super) const PEER: Peer = Peer {
@@ -13,7 +13,7 @@ pub(super) const PEER: Peer = Peer {
 };
 
 fn prepare(setting: &Setting<'_>) -> Launch {
-    let Setting { listen, origin, workers, connections_max, .. } = setting;
+    let Setting { listen, origin, workers, connections_max, queue, .. } = setting;
     let access = setting.access_log.map_or("off".into(), |file| file.display().to_string());
     let limit =
         setting.origin_connections_max.map_or(String::new(), |max| format!(", max_connections: {max}"));
@@ -41,7 +41,7 @@ pools:
       - {{ name: origin, address: "{origin}"{limit} }}
     limits:
       idle_connections: {IDLE_CONNECTIONS}
-      queue: {QUEUE}
+      queue: {queue}
     timeouts:
       queue: 5s
 "#
