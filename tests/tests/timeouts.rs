@@ -296,6 +296,13 @@ fn clients_that_reset_at_any_moment_leave_nothing_behind() {
     }
     assert_released(&weir);
     assert_eq!(get(weir.web(), "/").text(), "a");
+    // An answer that nobody was there to take must never reach somebody else.
+    for _ in 0..100 {
+        let mut client = Client::connect(weir.web());
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf");
+        client.reset();
+        assert_eq!(get(weir.web(), "/").text(), "a");
+    }
     eventually("no connection is held at the server for a client that left", || {
         origin.open_connections() <= 2
     });

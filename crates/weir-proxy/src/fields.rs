@@ -52,6 +52,10 @@ macro_rules! fields {
             /// The field of this name, in any spelling.
             #[must_use]
             pub fn of(name: &[u8]) -> Self {
+                const LENGTHS: u32 = 0 $(| 1 << $name.len())*;
+                if name.len() >= 32 || LENGTHS >> name.len() & 1 == 0 {
+                    return Self::Other;
+                }
                 $(
                     if name.len() == $name.len()
                         && name[0] | 0x20 == $name.as_bytes()[0]
@@ -94,6 +98,19 @@ fields! {
     XForwardedFor = "x-forwarded-for",
     XForwardedHost = "x-forwarded-host",
     XForwardedProto = "x-forwarded-proto",
+}
+
+/// What `Connection` says (RFC 9110 section 7.6.1).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Connection {
+    /// The sender keeps the connection, of an HTTP/1.0 message.
+    pub keep_alive: bool,
+    /// The sender closes the connection.
+    pub close: bool,
+    /// `Upgrade` is for this hop.
+    pub upgrade: bool,
+    /// It names fields that are for this hop.
+    pub names_fields: bool,
 }
 
 impl Field {
@@ -179,8 +196,27 @@ impl Fields {
     }
 
     /// The elements of all such fields, which are lists.
+    #[inline]
     pub fn elements(&self, field: Field) -> impl Iterator<Item = &[u8]> {
         self.get_all(field).flat_map(|value| value.split(|&byte| byte == b',')).map(<[u8]>::trim_ascii)
+    }
+
+    /// What `Connection` says.
+    #[must_use]
+    pub fn connection(&self) -> Connection {
+        let mut connection = Connection::default();
+        for option in self.elements(Field::Connection) {
+            if option.eq_ignore_ascii_case(b"keep-alive") {
+                connection.keep_alive = true;
+            } else if option.eq_ignore_ascii_case(b"close") {
+                connection.close = true;
+            } else if option.eq_ignore_ascii_case(b"upgrade") {
+                connection.upgrade = true;
+            } else {
+                connection.names_fields = true;
+            }
+        }
+        connection
     }
 
     /// The values of all fields of this name, in any spelling.

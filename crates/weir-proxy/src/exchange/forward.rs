@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use weir_config::model;
 
-use crate::fields::{Field, Fields};
+use crate::fields::{Connection, Field, Fields};
 use crate::head::{RequestHead, ResponseHead};
 
 const VIA: &[u8] = b"1.1 weir";
@@ -78,9 +78,10 @@ pub(crate) fn request(
     server: &model::ServerAddress,
     chunked: bool,
 ) {
+    let connection = head.fields.connection();
     let wants_trailers = head.fields.elements(Field::Te).any(|te| te.eq_ignore_ascii_case(b"trailers"));
-    let upgrade = upgrade(&head.fields);
-    strip_hop_by_hop(&mut head.fields);
+    let upgrade = upgrade(&head.fields, connection);
+    strip_hop_by_hop(&mut head.fields, connection);
     host(head, server);
     let fields = &mut head.fields;
     forwarding_fields(fields, listener, client);
@@ -102,8 +103,9 @@ pub(crate) fn request(
 /// Makes the head that goes to the client.
 pub(crate) fn response(head: &mut ResponseHead, listener: &model::Listener) {
     let switches = head.status == http::StatusCode::SWITCHING_PROTOCOLS;
-    let upgrade = if switches { upgrade(&head.fields) } else { None };
-    strip_hop_by_hop(&mut head.fields);
+    let connection = head.fields.connection();
+    let upgrade = if switches { upgrade(&head.fields, connection) } else { None };
+    strip_hop_by_hop(&mut head.fields, connection);
     if listener.forwarded.via {
         head.fields.append(Field::Via, VIA);
     }
@@ -117,23 +119,22 @@ pub(crate) fn response(head: &mut ResponseHead, listener: &model::Listener) {
 }
 
 /// The protocol that a message wants to go over to; never `h2c`, with which a client could speak past us.
-fn upgrade(fields: &Fields) -> Option<Vec<u8>> {
+fn upgrade(fields: &Fields, connection: Connection) -> Option<Vec<u8>> {
     let protocol = fields.get(Field::Upgrade)?;
-    let named = fields.elements(Field::Connection).any(|token| token.eq_ignore_ascii_case(b"upgrade"));
     let h2c = fields.elements(Field::Upgrade).any(|token| token.to_ascii_lowercase().starts_with(b"h2"));
-    (named && !h2c).then(|| protocol.to_vec())
+    (connection.upgrade && !h2c).then(|| protocol.to_vec())
 }
 
-fn strip_hop_by_hop(fields: &mut Fields) {
-    // `keep-alive` and `close` are about the connection itself, and nearly all there is.
-    let named: Vec<Vec<u8>> = fields
-        .elements(Field::Connection)
-        .filter(|name| !name.eq_ignore_ascii_case(b"keep-alive") && !name.eq_ignore_ascii_case(b"close"))
-        // What frames or routes the message is not a client's to take away (RFC 9110 section 7.6.1).
-        .filter(|name| !matches!(Field::of(name), Field::Host | Field::ContentLength))
-        .map(<[u8]>::to_vec)
-        .collect();
-    named.iter().for_each(|name| fields.remove_named(name));
+fn strip_hop_by_hop(fields: &mut Fields, connection: Connection) {
+    if connection.names_fields {
+        let named: Vec<Vec<u8>> = fields
+            .elements(Field::Connection)
+            // What frames or routes the message is not a client's to take away (RFC 9110 section 7.6.1).
+            .filter(|name| !matches!(Field::of(name), Field::Host | Field::ContentLength))
+            .map(<[u8]>::to_vec)
+            .collect();
+        named.iter().for_each(|name| fields.remove_named(name));
+    }
     fields.remove(&HOP_BY_HOP);
 }
 

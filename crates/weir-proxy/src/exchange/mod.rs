@@ -42,7 +42,7 @@ use crate::upstream::connection::{Connection, SendError};
 use crate::worker::local::{Lease, LocalPool};
 
 /// Serves one request of `session`.
-pub(crate) async fn handle(session: &Rc<Session>, head: RequestHead) -> (ResponseHead, ResponseBody) {
+pub(crate) async fn handle(session: &Rc<Session>, head: Box<RequestHead>) -> (ResponseHead, ResponseBody) {
     let mut exchange = Exchange::begin(session, &head);
     match serve(&mut exchange, head).await {
         Ok(Served::Local(answer)) => local(exchange, answer),
@@ -50,7 +50,8 @@ pub(crate) async fn handle(session: &Rc<Session>, head: RequestHead) -> (Respons
         Ok(Served::Tunnel(head, connection, lease)) => {
             let (upstream, early) = connection.into_tunnel();
             // For the session, which joins it to the client's end when the 101 is written.
-            *session.tunnel.borrow_mut() = Some(Tunnel { upstream, early, exchange, lease });
+            let tunnel = Tunnel { upstream, early, exchange, lease };
+            *session.tunnel.borrow_mut() = Some(Box::new(tunnel));
             (head, ResponseBody::tunnel())
         }
         Err(failure) => {
@@ -74,14 +75,14 @@ enum Served {
     Tunnel(ResponseHead, Box<Connection>, Lease),
 }
 
-fn local(mut exchange: Exchange, answer: respond::Answer) -> (ResponseHead, ResponseBody) {
+fn local(mut exchange: Box<Exchange>, answer: respond::Answer) -> (ResponseHead, ResponseBody) {
     let respond::Answer { head, body } = answer;
     exchange.answered(head.status);
     let body = if exchange.is_head() { Bytes::new() } else { body };
     (head, ResponseBody::local(body, exchange))
 }
 
-async fn serve(exchange: &mut Exchange, mut head: RequestHead) -> Result<Served, Failure> {
+async fn serve(exchange: &mut Exchange, mut head: Box<RequestHead>) -> Result<Served, Failure> {
     if head.method == Method::CONNECT {
         return Err(Failure::DownstreamMethod);
     }
@@ -122,7 +123,7 @@ async fn relay(
     exchange: &mut Exchange,
     pool: &Rc<LocalPool>,
     client: &Client,
-    mut head: RequestHead,
+    mut head: Box<RequestHead>,
     body: RequestBody,
 ) -> Result<Served, Failure> {
     let listener = exchange.listener();
@@ -211,7 +212,7 @@ async fn choose(
     pool.counters().queued.add(1);
     let session = Rc::clone(exchange.session());
     let waited = place.wait_for(|| pool.pick(key, &[]));
-    let found = session.watchdog.within(Wait::Queue, config.timeouts.queue, waited).await;
+    let found = Box::pin(session.watchdog.within(Wait::Queue, config.timeouts.queue, waited)).await;
     exchange.queued();
     found.map_err(|_| {
         pool.counters().queue_timeouts.add(1);
@@ -282,12 +283,11 @@ async fn connection(exchange: &mut Exchange, lease: &Lease) -> Result<Box<Connec
         uri_bytes: 0,
     };
     lease.server.counters().connects.add(1);
-    let session = Rc::clone(exchange.session());
-    let opened = session
-        .watchdog
-        .within(Wait::Connect, config.timeouts.connect, Connection::open(address, limits))
-        .await;
-    match opened {
+    let watchdog = &exchange.session().watchdog;
+    // Boxed, as all that seldom waits: a future is as large as the largest thing it may wait for.
+    let opening =
+        Box::pin(watchdog.within(Wait::Connect, config.timeouts.connect, Connection::open(address, limits)));
+    match opening.await {
         Ok(Ok(connection)) => {
             exchange.connected();
             Ok(connection)

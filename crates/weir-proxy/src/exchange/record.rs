@@ -56,8 +56,8 @@ struct Asked {
 }
 
 impl Exchange {
-    pub(crate) fn begin(session: &Rc<Session>, head: &RequestHead) -> Self {
-        let mut exchange = Self::new(session);
+    pub(crate) fn begin(session: &Rc<Session>, head: &RequestHead) -> Box<Self> {
+        let mut exchange = Box::new(Self::new(session));
         exchange.is_head = head.method == Method::HEAD;
         if !session.local.log.is_on() {
             return exchange;

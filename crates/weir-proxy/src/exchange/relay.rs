@@ -22,7 +22,7 @@ use crate::worker::local::Lease;
 pub(crate) struct ResponseBody {
     content: Content,
     /// `None` where the exchange goes on as a tunnel.
-    exchange: Option<Exchange>,
+    exchange: Option<Box<Exchange>>,
 }
 
 enum Content {
@@ -48,11 +48,11 @@ pub(crate) struct Relayed {
 pub(crate) struct BrokeOff;
 
 impl ResponseBody {
-    pub(crate) fn local(body: Bytes, exchange: Exchange) -> Self {
+    pub(crate) fn local(body: Bytes, exchange: Box<Exchange>) -> Self {
         Self { content: Content::Local(Some(body).filter(|body| !body.is_empty())), exchange: Some(exchange) }
     }
 
-    pub(crate) fn relayed(relayed: Relayed, exchange: Exchange) -> Self {
+    pub(crate) fn relayed(relayed: Relayed, exchange: Box<Exchange>) -> Self {
         Self { content: Content::Relayed(relayed), exchange: Some(exchange) }
     }
 

@@ -146,6 +146,6 @@ impl BodyEncoder {
 
 /// Whether the sender of a head with these fields keeps its connection (RFC 9112 section 9.3).
 pub(crate) fn is_persistent(version: Version, fields: &Fields) -> bool {
-    let names = |token| fields.elements(Field::Connection).any(|named| named.eq_ignore_ascii_case(token));
-    (version != Version::HTTP_10 || names(b"keep-alive".as_slice())) && !names(b"close")
+    let connection = fields.connection();
+    !connection.close && (version != Version::HTTP_10 || connection.keep_alive)
 }

@@ -56,18 +56,20 @@ impl Wire {
         }
     }
 
-    /// Writes `out`, which is empty afterwards; what the peer does not take now is kept for
-    /// [`poll_flush`](Self::poll_flush). Returns how many bytes it took.
-    pub(crate) fn poll_send(&mut self, out: &mut Outgoing, cx: &mut Context<'_>) -> io::Result<usize> {
-        let mut taken = 0;
-        while self.unsent.is_empty() && !out.is_empty() {
+    /// Writes `out`; what the peer does not take now is kept for [`poll_flush`](Self::poll_flush).
+    ///
+    /// `out` is empty afterwards, also after an error: it is lent to one connection after the other, and what
+    /// is left in it would reach somebody else.
+    pub(crate) fn send(&mut self, out: &mut Outgoing, cx: &mut Context<'_>) -> io::Result<()> {
+        let mut outcome = Ok(());
+        while self.unsent.is_empty() && !out.is_empty() && outcome.is_ok() {
             match out.poll_write(&mut self.socket, cx) {
-                Poll::Ready(written) => taken += written?,
+                Poll::Ready(written) => outcome = written.map(|_taken| ()),
                 Poll::Pending => break,
             }
         }
         out.move_to(&mut self.unsent);
-        Ok(taken)
+        outcome
     }
 
     /// Writes what was kept.

@@ -108,7 +108,7 @@ impl Client {
             if std::mem::take(&mut inner.expects_continue) {
                 let mut out = Outgoing::default();
                 out.text().extend_from_slice(CONTINUE);
-                let _ = inner.wire.poll_send(&mut out, cx); // reading finds out what is wrong
+                let _ = inner.wire.send(&mut out, cx); // reading finds out what is wrong
             }
             match ready!(inner.wire.poll_fill(arena, usize::MAX, cx)) {
                 Ok(1..) => inner.incomplete = false,
@@ -150,7 +150,7 @@ impl Client {
 
     /// Writes `out`; what the client does not take now is kept for [`poll_flush`](Self::poll_flush).
     pub(crate) fn send(&self, out: &mut Outgoing, cx: &mut Context<'_>) -> io::Result<()> {
-        self.0.borrow_mut().wire.poll_send(out, cx).map(|_taken| ())
+        self.0.borrow_mut().wire.send(out, cx)
     }
 
     /// Writes what was kept. `Ok(0)`: there was nothing.

@@ -30,19 +30,24 @@ const IDLE_GRACE: Duration = Duration::from_secs(1);
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES_MAX: usize = 1 << 20;
 
-/// Serves one client connection to its end.
-pub(crate) async fn serve(
+/// Serves one client connection to its end. Whoever polls it keeps the worker's clock
+/// ([`Local::tick`]).
+pub(crate) fn serve(
     local: Rc<Local>,
     listener: Rc<LocalListener>,
     socket: TcpStream,
     peer: SocketAddr,
-) {
+) -> impl Future<Output = ()> {
     // The first request has the time of a request's head; the next ones that of keep-alive.
     let first = listener.listener.config.timeouts.request_head;
-    let session = Rc::new(Session::new(Rc::clone(&local), listener, socket, peer));
+    let session = Rc::new(Session::new(local, listener, socket, peer));
     session.watchdog.begin(Wait::KeepAlive, first);
+    run(session)
+}
+
+async fn run(session: Rc<Session>) {
     let _untangle = Untangle(Rc::clone(&session));
-    let mut attention = pin!(local.attention.notified());
+    let mut attention = pin!(session.local.attention.notified());
     // What an idle session does not need is boxed: a future is as large as the largest thing it awaits.
     loop {
         let mut ending = false;
@@ -51,7 +56,7 @@ pub(crate) async fn serve(
                 return Poll::Ready(next);
             }
             while attention.as_mut().poll(cx).is_ready() {
-                attention.set(local.attention.notified());
+                attention.set(session.local.attention.notified());
             }
             Poll::Pending
         });
@@ -92,7 +97,7 @@ impl Drop for Untangle {
 enum Next {
     Request(Box<RequestHead>),
     Close,
-    Refuse(Failure),
+    Refuse(Box<Failure>),
 }
 
 /// How an exchange left the connection.
@@ -116,7 +121,7 @@ fn poll_next(session: &Session, ending: &mut bool, cx: &mut Context<'_>) -> Poll
         Poll::Ready(Ok(head)) => return Poll::Ready(Next::Request(Box::new(head))),
         Poll::Ready(Err(NoRequest::Gone)) => return Poll::Ready(Next::Close),
         Poll::Ready(Err(NoRequest::Refused(violation))) => {
-            return Poll::Ready(Next::Refuse(Failure::DownstreamMalformed(violation)));
+            return Poll::Ready(Next::Refuse(Box::new(Failure::DownstreamMalformed(violation))));
         }
         Poll::Pending => {}
     }
@@ -124,7 +129,7 @@ fn poll_next(session: &Session, ending: &mut bool, cx: &mut Context<'_>) -> Poll
         watchdog.end(Wait::KeepAlive);
         watchdog.begin(Wait::RequestHead, session.listener().listener.config.timeouts.request_head);
         if watchdog.poll_expired(Wait::RequestHead, cx) {
-            return Poll::Ready(Next::Refuse(Failure::DownstreamHeadTimeout));
+            return Poll::Ready(Next::Refuse(Box::new(Failure::DownstreamHeadTimeout)));
         }
         return Poll::Pending;
     }
@@ -152,7 +157,7 @@ async fn answer(session: &Rc<Session>, head: Box<RequestHead>) -> End {
         persistent: http1::is_persistent(head.version, &head.fields),
     };
     let response = {
-        let mut exchange = pin!(exchange::handle(session, *head));
+        let mut exchange = pin!(exchange::handle(session, head));
         poll_fn(|cx| {
             if let Poll::Ready(response) = exchange.as_mut().poll(cx) {
                 return Poll::Ready(Some(response));
@@ -207,11 +212,11 @@ impl<'a> Writing<'a> {
             if self.body.is_none() {
                 return Poll::Ready(self.end(cx));
             }
-            let mut out = session.local.outgoing.take();
-            self.encode_head(&mut out, cx);
-            let gathered = self.gather(&mut out, cx);
-            let sent = client.send(&mut out, cx);
-            session.local.outgoing.set(out);
+            let (gathered, sent) = session.local.with_outgoing(|out| {
+                self.encode_head(out, cx);
+                let gathered = self.gather(out, cx);
+                (gathered, client.send(out, cx))
+            });
             if sent.is_err() {
                 return Poll::Ready(End::Closed);
             }
@@ -315,11 +320,11 @@ impl<'a> Writing<'a> {
 }
 
 /// Answers a request that is no exchange, because its head never was whole or sound.
-async fn refuse(session: &Rc<Session>, failure: Failure) {
+async fn refuse(session: &Rc<Session>, failure: Box<Failure>) {
     let mut out = Outgoing::default();
     out.text().extend_from_slice(&respond::raw(&failure));
     let status = failure.status();
-    exchange::log_refused(session, failure);
+    exchange::log_refused(session, *failure);
     let client = &session.client;
     let written = poll_fn(|cx| match client.send(&mut out, cx) {
         Ok(()) => client.poll_flush(cx).map_ok(|_taken| ()),

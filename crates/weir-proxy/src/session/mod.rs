@@ -42,7 +42,7 @@ pub(crate) struct Session {
     /// The client took nothing of the response for too long.
     client_stuck: Cell<bool>,
     /// What the session becomes when its 101 is written.
-    pub(crate) tunnel: RefCell<Option<Tunnel>>,
+    pub(crate) tunnel: RefCell<Option<Box<Tunnel>>>,
     /// How long a server may leave bytes untaken: the present exchange's pool says.
     server_reads: Cell<Duration>,
 }
@@ -112,16 +112,16 @@ impl Session {
             return;
         }
         exchange::interim(&mut head, &self.listener.borrow().listener.config);
-        let mut out = self.local.outgoing.take();
         let framing = ResponseFraming {
             version: Version::HTTP_11,
             to_head: false,
             persistent: true,
             date: &self.local.date,
         };
-        http1::response_head(out.text(), &head, framing);
-        let _ = self.client.send(&mut out, cx); // whoever writes next finds out what is wrong
-        self.local.outgoing.set(out);
+        self.local.with_outgoing(|out| {
+            http1::response_head(out.text(), &head, framing);
+            let _ = self.client.send(out, cx); // whoever writes next finds out what is wrong
+        });
     }
 
     /// The present exchange leaves the connection unfit for another.

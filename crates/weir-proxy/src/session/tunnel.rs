@@ -24,7 +24,7 @@ pub(crate) struct Tunnel {
     pub(crate) upstream: TcpStream,
     /// What the server has sent already.
     pub(crate) early: BytesMut,
-    pub(crate) exchange: Exchange,
+    pub(crate) exchange: Box<Exchange>,
     pub(crate) lease: Lease,
 }
 

@@ -10,7 +10,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::worker::deadline::Deadline;
 use crate::worker::local::Local;
@@ -54,7 +54,8 @@ pub(crate) struct Expired;
 pub(crate) struct Watchdog {
     local: Rc<Local>,
     deadline: Deadline,
-    until: [Cell<Option<Instant>>; WAITS],
+    /// In microseconds of the worker's clock, rounded up; 0: not waiting.
+    until: [Cell<u64>; WAITS],
 }
 
 impl Watchdog {
@@ -63,16 +64,17 @@ impl Watchdog {
         Self {
             local: Rc::clone(local),
             deadline: local.deadlines.register(),
-            until: [const { Cell::new(None) }; WAITS],
+            until: [const { Cell::new(0) }; WAITS],
         }
     }
 
     /// Starts waiting, unless it already does; whether it did not.
     pub(crate) fn begin(&self, wait: Wait, timeout: Duration) -> bool {
         let until = &self.until[wait as usize];
-        let begins = until.get().is_none();
+        let begins = until.get() == 0;
         if begins {
-            until.set(Some(self.local.now() + timeout));
+            let at = self.local.micros_of(self.local.now() + timeout);
+            until.set(at + 1);
             self.arm();
         }
         begins
@@ -80,12 +82,12 @@ impl Watchdog {
 
     /// Stops waiting: what was waited for has come.
     pub(crate) fn end(&self, wait: Wait) {
-        self.until[wait as usize].set(None); // the deadline may now fire early, which is found out then
+        self.until[wait as usize].set(0); // the deadline may now fire early, which is found out then
     }
 
     /// Stops waiting for anything: an exchange that begins or ends leaves no wait of another behind.
     pub(crate) fn clear(&self) {
-        self.until.iter().for_each(|until| until.set(None));
+        self.until.iter().for_each(|until| until.set(0));
     }
 
     /// Whether `wait` has begun and lasted too long. Wakes `cx` when it does.
@@ -93,13 +95,14 @@ impl Watchdog {
         if !self.deadline.poll_fired(cx) {
             return false;
         }
-        let now = self.local.now();
-        if self.until[wait as usize].get().is_some_and(|until| until <= now) {
+        let now = self.local.micros_of(self.local.now());
+        let due = |until: u64| until != 0 && until <= now;
+        if due(self.until[wait as usize].get()) {
             return true;
         }
         // It fired for another wait, or for one that has ended. One that is due and still to be looked at by
         // its owner stays due: this very poll goes on to ask about it.
-        if self.until.iter().all(|until| until.get().is_none_or(|until| until > now)) {
+        if !self.until.iter().any(|until| due(until.get())) {
             self.arm();
             self.deadline.poll_fired(cx);
         }
@@ -127,8 +130,8 @@ impl Watchdog {
     }
 
     fn arm(&self) {
-        if let Some(first) = self.until.iter().filter_map(Cell::get).min() {
-            self.deadline.set(first);
+        if let Some(first) = self.until.iter().map(Cell::get).filter(|&until| until != 0).min() {
+            self.deadline.set(self.local.instant_of(first));
         }
     }
 }

@@ -157,15 +157,13 @@ impl Connection {
         head: &RequestHead,
         cx: &mut Context<'_>,
     ) -> Result<(), SendError> {
-        let mut out = session.local.outgoing.take();
-        http1::request_head(out.text(), head);
-        self.gather(&mut out, cx);
-        let sent = self.wire.poll_send(&mut out, cx);
-        session.local.outgoing.set(out);
-        match sent {
-            Ok(_taken) => self.poll_request(session, cx),
-            Err(_) => return Err(SendError::NotSent),
-        }
+        let sent = session.local.with_outgoing(|out| {
+            http1::request_head(out.text(), head);
+            self.gather(out, cx);
+            self.wire.send(out, cx)
+        });
+        sent.map_err(|_| SendError::NotSent)?;
+        self.poll_request(session, cx);
         Ok(())
     }
 
@@ -188,10 +186,10 @@ impl Connection {
             if self.request.is_none() {
                 return;
             }
-            let mut out = session.local.outgoing.take();
-            let waiting = self.gather(&mut out, cx);
-            let sent = self.wire.poll_send(&mut out, cx);
-            session.local.outgoing.set(out);
+            let (waiting, sent) = session.local.with_outgoing(|out| {
+                let waiting = self.gather(out, cx);
+                (waiting, self.wire.send(out, cx))
+            });
             if sent.is_err() {
                 return self.give_up_request(session);
             }

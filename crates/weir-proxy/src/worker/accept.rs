@@ -8,7 +8,6 @@ use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -140,16 +139,14 @@ fn begin(local: &Rc<Local>, listener: &str, stream: TcpStream, peer: SocketAddr)
     local.counters().sessions.add(1);
     listener.counters().sessions.add(1);
     let name = listener.listener.config.name.clone();
-    let serving = Rc::clone(local);
-    let task = tokio::task::spawn_local(async move {
-        let _ended = ended;
-        let mut session = pin!(session::http::serve(Rc::clone(&serving), listener, stream, peer));
-        poll_fn(|cx| {
-            serving.tick();
-            session.as_mut().poll(cx)
-        })
-        .await;
-    });
+    local.tick();
+    let clock = Rc::clone(local);
+    let mut session = Box::pin(session::http::serve(Rc::clone(local), listener, stream, peer));
+    let task = tokio::task::spawn_local(poll_fn(move |cx| {
+        let _ended = &ended; // dropped with the session
+        clock.tick();
+        session.as_mut().poll(cx)
+    }));
     local.sessions.add(name, task.abort_handle());
 }
 

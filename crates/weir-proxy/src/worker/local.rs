@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::Cache;
 use weir_config::model::{Balance, PoolId};
@@ -32,11 +32,12 @@ pub(crate) struct Local {
     pub(crate) log: Sink,
     /// Where sessions read to: they have no buffers of their own.
     pub(crate) arena: Arena,
-    /// What whoever writes takes, and puts back when it is written.
-    pub(crate) outgoing: Cell<Outgoing>,
+    /// What whoever writes takes, and puts back: empty at both times.
+    outgoing: Cell<Outgoing>,
     pub(crate) date: DateCache,
     /// When the task that runs now was woken.
     now: Cell<Instant>,
+    start: Instant,
     pub(crate) sessions: Sessions,
     /// No new exchange on kept connections: every session ends with its exchange.
     draining: Cell<bool>,
@@ -85,6 +86,7 @@ pub(crate) struct Lease {
 
 impl Local {
     pub(crate) fn new(id: usize, shared: Arc<Shared>, log: Sink) -> Self {
+        let start = Instant::now();
         let mut cache = Cache::new(Arc::clone(&shared.snapshot));
         let view = View::new(id, shared.mailboxes.len(), cache.load(), None);
         Self {
@@ -95,7 +97,8 @@ impl Local {
             arena: Arena::default(),
             outgoing: Cell::default(),
             date: DateCache::default(),
-            now: Cell::new(Instant::now()),
+            now: Cell::new(start),
+            start,
             sessions: Sessions::default(),
             draining: Cell::new(false),
             attention: tokio::sync::Notify::new(),
@@ -108,6 +111,27 @@ impl Local {
     /// is done within microseconds.
     pub(crate) fn now(&self) -> Instant {
         self.now.get()
+    }
+
+    /// Gathers with `work` what is to be written, and writes it to nobody else: nothing is left in it for the
+    /// next.
+    pub(crate) fn with_outgoing<T>(&self, work: impl FnOnce(&mut Outgoing) -> T) -> T {
+        let mut out = self.outgoing.take();
+        let outcome = work(&mut out);
+        if out.is_empty() {
+            self.outgoing.set(out); // with its memory; one that was not written goes
+        }
+        outcome
+    }
+
+    /// An instant as microseconds since the worker's start, which take half the room.
+    pub(crate) fn micros_of(&self, instant: Instant) -> u64 {
+        instant.saturating_duration_since(self.start).as_micros() as u64
+    }
+
+    /// The instant that this many microseconds after the worker's start is.
+    pub(crate) fn instant_of(&self, micros: u64) -> Instant {
+        self.start + Duration::from_micros(micros)
     }
 
     /// Looks at the clock.
