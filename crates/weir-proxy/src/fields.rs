@@ -32,8 +32,6 @@ struct Line {
     added: bool,
     name_length: u16,
     start: u32,
-    value: u32,
-    value_end: u32,
     end: u32,
 }
 
@@ -125,26 +123,20 @@ const LINES: usize = 16;
 const ADDED_BYTES: usize = 256;
 
 impl FieldLines {
-    /// Notes a line of a head that begins at `at`; what follows its name and the colon is `raw`. Heads are
-    /// much shorter than 4 GiB, and names than 64 KiB: [`framing`](crate::framing) sees to that.
+    /// Notes a line of a head that begins at `at` and has `length` bytes without its CRLF. Heads are much
+    /// shorter than 4 GiB, and names than 64 KiB: [`framing`](crate::framing) sees to that.
     #[inline]
-    pub(crate) fn push(&mut self, field: Field, at: usize, name: &[u8], raw: &[u8]) {
+    pub(crate) fn push(&mut self, field: Field, at: usize, name_length: usize, length: usize) {
         if self.lines.capacity() == 0 {
             self.lines.reserve_exact(LINES);
         }
-        let raw_at = at + name.len() + 1;
-        let value = raw.trim_ascii_start();
-        let value_at = raw_at + raw.len() - value.len();
-        let value_end = value_at + value.trim_ascii_end().len();
         self.seen |= field.bit();
         self.lines.push(Line {
             field,
             added: false,
-            name_length: name.len() as u16,
+            name_length: name_length as u16,
             start: at as u32,
-            value: value_at as u32,
-            value_end: value_end as u32,
-            end: (raw_at + raw.len() + 2) as u32,
+            end: (at + length + 2) as u32,
         });
     }
 }
@@ -168,8 +160,7 @@ impl Fields {
                 return Some(Self::of(section, list));
             }
             let colon = memchr::memchr(b':', line)?;
-            let (name, raw) = (&line[..colon], &line[colon + 1..]);
-            list.push(Field::of(name), at, name, raw);
+            list.push(Field::of(&line[..colon]), at, colon, line.len());
             at += end + 1;
         }
     }
@@ -205,6 +196,14 @@ impl Fields {
     #[must_use]
     pub fn connection(&self) -> Connection {
         let mut connection = Connection::default();
+        // The one value that most messages have, first of all.
+        if self.get(Field::Connection).is_none_or(|value| value == b"keep-alive") {
+            let mut all = self.get_all(Field::Connection);
+            connection.keep_alive = all.next().is_some();
+            if all.next().is_none() {
+                return connection;
+            }
+        }
         for option in self.elements(Field::Connection) {
             if option.eq_ignore_ascii_case(b"keep-alive") {
                 connection.keep_alive = true;
@@ -263,13 +262,12 @@ impl Fields {
     /// Adds `field` after the others, with the value that `other` has, if there is one.
     pub fn append_copy(&mut self, field: Field, other: Field) {
         let Some(line) = self.list.lines.iter().find(|line| line.field == other).copied() else { return };
-        let head = self.head.clone();
-        let value = line.value as usize..line.value_end as usize;
         if line.added {
-            let value = self.added[value].to_vec();
+            let value = line.value_in(&self.added).to_vec();
             self.append(field, &value);
         } else {
-            self.append(field, &head[value]);
+            let head = self.head.clone();
+            self.append(field, line.value_in(&head));
         }
     }
 
@@ -283,9 +281,7 @@ impl Fields {
         let start = self.added.len();
         self.added.extend_from_slice(name.as_bytes());
         self.added.extend_from_slice(b": ");
-        let value_at = self.added.len();
         self.added.extend_from_slice(value);
-        let value_end = self.added.len();
         self.added.extend_from_slice(b"\r\n");
         self.list.seen |= field.bit();
         self.list.lines.push(Line {
@@ -293,8 +289,6 @@ impl Fields {
             added: true,
             name_length: name.len() as u16,
             start: start as u32,
-            value: value_at as u32,
-            value_end: value_end as u32,
             end: self.added.len() as u32,
         });
     }
@@ -321,13 +315,19 @@ impl Fields {
     }
 
     fn value(&self, line: &Line) -> &[u8] {
-        &self.bytes(line)[line.value as usize..line.value_end as usize]
+        line.value_in(self.bytes(line))
     }
 }
 
 impl Line {
     fn name_in<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
         &bytes[self.start as usize..][..usize::from(self.name_length)]
+    }
+
+    /// No control byte but HTAB is in a judged value, so this trims what RFC 9110 section 5.5 says.
+    fn value_in<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        let colon = self.start as usize + usize::from(self.name_length);
+        bytes[colon + 1..self.end as usize - 2].trim_ascii()
     }
 }
 

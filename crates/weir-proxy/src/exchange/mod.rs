@@ -127,10 +127,8 @@ async fn relay(
     body: RequestBody,
 ) -> Result<Served, Failure> {
     let listener = exchange.listener();
-    let session = Rc::clone(exchange.session());
     let original_fields = pool.needs_fields().then(|| head.fields.clone());
     let chunked = !body.is_empty() && !head.fields.has(Field::ContentLength);
-    session.set_server_reads(pool.pool.config.timeouts.body_idle);
     pool.budget.deposit();
     let mut tried = Vec::new(); // allocates nothing as long as the first is good
     let mut rewritten = false;
@@ -238,8 +236,8 @@ async fn attempt(
     let mut connection = connection(exchange, lease).await?;
     let reused = connection.reused;
     lease.server.counters().exchanges.add(1);
-    let timeout = lease.pool.pool.config.timeouts.response;
-    let error = match connection.send(&session, head, body.again(), timeout).await {
+    let timeouts = &lease.pool.pool.config.timeouts;
+    let error = match connection.send(&session, head, body.again(), timeouts).await {
         Ok(response) => {
             exchange.first_byte();
             return Ok((response, connection));

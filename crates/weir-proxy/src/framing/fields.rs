@@ -30,7 +30,8 @@ impl<'a> FieldLine<'a> {
     /// Notes where it is.
     #[inline]
     pub(super) fn note(&self, list: &mut FieldLines) {
-        list.push(self.field, self.raw_at - 1 - self.name.len(), self.name, self.raw);
+        let name_length = self.name.len();
+        list.push(self.field, self.raw_at - 1 - name_length, name_length, name_length + 1 + self.raw.len());
     }
 
     /// The value without the white space around it. Only the few fields that matter here pay for it.

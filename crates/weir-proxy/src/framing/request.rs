@@ -15,7 +15,7 @@ pub struct RequestFraming {
     body_bytes_max: u64,
     state: State,
     failed: Option<Violation>,
-    /// Of the head that passed last.
+    /// Of the present head, or of the one that passed last.
     list: FieldLines,
 }
 
@@ -95,11 +95,11 @@ impl RequestFraming {
     fn step(&mut self, bytes: &[u8]) -> Result<Advance, Violation> {
         let (pass, part) = match &mut self.state {
             State::Head(head) => {
-                let Some(body) = head.advance(bytes, &self.limits, self.body_bytes_max)? else {
+                let Some(body) = head.advance(bytes, &self.limits, self.body_bytes_max, &mut self.list)?
+                else {
                     return Ok(Advance { pass: 0, part: Part::Nothing, progress: Progress::Head });
                 };
                 let passed = (head.lines.consumed(), Part::Head { at: head.empty_line_bytes });
-                self.list = std::mem::take(&mut head.list);
                 self.state = State::Body(body);
                 passed
             }
@@ -130,7 +130,6 @@ struct Head {
     empty_line_bytes: usize,
     line: Option<RequestLine>,
     fields: usize,
-    list: FieldLines,
     framing: Framing,
 }
 
@@ -146,6 +145,7 @@ impl Head {
         head: &[u8],
         limits: &HeadLimits,
         body_bytes_max: u64,
+        list: &mut FieldLines,
     ) -> Result<Option<Body>, Violation> {
         if self.line.is_none() && !self.read_request_line(head, limits)? {
             return Ok(None);
@@ -154,7 +154,7 @@ impl Head {
             if line.bytes.is_empty() {
                 return self.finish(head, body_bytes_max).map(Some);
             }
-            self.read_field(line, limits)?;
+            self.read_field(line, limits, list)?;
         }
         Ok(None)
     }
@@ -181,11 +181,19 @@ impl Head {
     }
 
     #[inline]
-    fn read_field(&mut self, line: Line<'_>, limits: &HeadLimits) -> Result<(), Violation> {
+    fn read_field(
+        &mut self,
+        line: Line<'_>,
+        limits: &HeadLimits,
+        list: &mut FieldLines,
+    ) -> Result<(), Violation> {
+        if self.fields == 0 {
+            *list = FieldLines::default(); // nobody took those of the head before
+        }
         self.fields += 1;
         let field = fields::parse(line, self.fields, limits)?;
         self.framing.observe_request(&field, self.is_http10())?;
-        field.note(&mut self.list);
+        field.note(list);
         Ok(())
     }
 

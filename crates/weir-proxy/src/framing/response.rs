@@ -20,7 +20,7 @@ pub struct ResponseFraming {
     expected: Option<Expected>,
     state: State,
     failed: Option<Violation>,
-    /// Of the head that passed last.
+    /// Of the present head, or of the one that passed last.
     list: FieldLines,
 }
 
@@ -125,11 +125,10 @@ impl ResponseFraming {
                 let Some(expected) = self.expected else {
                     return refuse_unsolicited(bytes);
                 };
-                let Some(line) = head.advance(bytes, &self.limits)? else {
+                let Some(line) = head.advance(bytes, &self.limits, &mut self.list)? else {
                     return Ok(Advance { pass: 0, part: Part::Nothing, progress: Progress::Head });
                 };
                 let passed = (head.lines.consumed(), Part::Head { at: 0 });
-                self.list = std::mem::take(&mut head.list);
                 self.state = after_head(head, line, expected)?;
                 passed
             }
@@ -193,7 +192,6 @@ struct Head {
     lines: Lines,
     line: Option<StatusLine>,
     fields: usize,
-    list: FieldLines,
     framing: Framing,
     interim_seen: u8,
 }
@@ -204,7 +202,12 @@ impl Head {
     }
 
     /// The status line, once the head is whole and good.
-    fn advance(&mut self, head: &[u8], limits: &HeadLimits) -> Result<Option<StatusLine>, Violation> {
+    fn advance(
+        &mut self,
+        head: &[u8],
+        limits: &HeadLimits,
+        list: &mut FieldLines,
+    ) -> Result<Option<StatusLine>, Violation> {
         if self.line.is_none() {
             let window = &head[..head.len().min(limits.head_bytes)];
             status_line::check_start(self.lines.unfinished(window))?;
@@ -213,7 +216,7 @@ impl Head {
             match self.line {
                 None => self.line = Some(status_line::parse(line.bytes)?),
                 Some(status_line) if line.bytes.is_empty() => return Ok(Some(status_line)),
-                Some(status_line) => self.read_field(line, status_line, limits)?,
+                Some(status_line) => self.read_field(line, status_line, limits, list)?,
             }
         }
         Ok(None)
@@ -225,11 +228,15 @@ impl Head {
         line: Line<'_>,
         status: StatusLine,
         limits: &HeadLimits,
+        list: &mut FieldLines,
     ) -> Result<(), Violation> {
+        if self.fields == 0 {
+            *list = FieldLines::default(); // nobody took those of the head before
+        }
         self.fields += 1;
         let field = fields::parse(line, self.fields, limits)?;
         self.framing.observe_length(&field, status.http10)?;
-        field.note(&mut self.list);
+        field.note(list);
         Ok(())
     }
 

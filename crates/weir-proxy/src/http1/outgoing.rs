@@ -75,13 +75,15 @@ impl Outgoing {
         self.back.drain(..written - of_front - of_large);
     }
 
-    /// Moves what is left to `kept`. Keeps its memory for the next turn.
-    pub(super) fn move_to(&mut self, kept: &mut BytesMut) {
-        if !self.is_empty() {
-            kept.extend_from_slice(&self.front[self.front_written..]);
-            kept.extend_from_slice(&self.large);
-            kept.extend_from_slice(&self.back);
-        }
+    /// Copies what is left to `kept`.
+    pub(super) fn copy_to(&self, kept: &mut BytesMut) {
+        kept.extend_from_slice(&self.front[self.front_written..]);
+        kept.extend_from_slice(&self.large);
+        kept.extend_from_slice(&self.back);
+    }
+
+    /// Forgets everything but its memory.
+    pub(super) fn clear(&mut self) {
         self.front.clear();
         self.front_written = 0;
         self.large = Bytes::new();

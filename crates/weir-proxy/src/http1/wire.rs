@@ -15,13 +15,13 @@ pub(crate) struct Wire {
     pub(crate) socket: TcpStream,
     /// Read and not used yet.
     pub(crate) stash: BytesMut,
-    /// To be written as soon as the peer takes it.
-    unsent: BytesMut,
+    /// To be written as soon as the peer takes it. Boxed: there seldom is anything.
+    unsent: Option<Box<BytesMut>>,
 }
 
 impl Wire {
     pub(crate) fn new(socket: TcpStream) -> Self {
-        Self { socket, stash: BytesMut::new(), unsent: BytesMut::new() }
+        Self { socket, stash: BytesMut::new(), unsent: None }
     }
 
     /// Reads into the stash, at most `limit` bytes; `Ok(0)` at the peer's end.
@@ -62,41 +62,46 @@ impl Wire {
     /// is left in it would reach somebody else.
     pub(crate) fn send(&mut self, out: &mut Outgoing, cx: &mut Context<'_>) -> io::Result<()> {
         let mut outcome = Ok(());
-        while self.unsent.is_empty() && !out.is_empty() && outcome.is_ok() {
+        while self.unsent.is_none() && !out.is_empty() && outcome.is_ok() {
             match out.poll_write(&mut self.socket, cx) {
                 Poll::Ready(written) => outcome = written.map(|_taken| ()),
                 Poll::Pending => break,
             }
         }
-        out.move_to(&mut self.unsent);
+        if !out.is_empty() {
+            out.copy_to(self.unsent.get_or_insert_default());
+        }
+        out.clear();
         outcome
     }
 
     /// Writes what was kept.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let mut taken = 0;
-        while !self.unsent.is_empty() {
-            let Poll::Ready(written) = Pin::new(&mut self.socket).poll_write(cx, &self.unsent) else {
+        while let Some(unsent) = &mut self.unsent {
+            let Poll::Ready(written) = Pin::new(&mut self.socket).poll_write(cx, unsent) else {
                 return if taken > 0 { Poll::Ready(Ok(taken)) } else { Poll::Pending };
             };
             let written = written?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            self.unsent.advance(written);
+            unsent.advance(written);
             taken += written;
+            if unsent.is_empty() {
+                self.unsent = None;
+            }
         }
-        self.unsent = BytesMut::new();
         Poll::Ready(Ok(taken))
     }
 
     /// Gives up what was kept: it will never be taken.
     pub(crate) fn forget_unsent(&mut self) {
-        self.unsent = BytesMut::new();
+        self.unsent = None;
     }
 
     /// Whether all that was sent has been taken by the kernel.
     pub(crate) fn is_flushed(&self) -> bool {
-        self.unsent.is_empty()
+        self.unsent.is_none()
     }
 }

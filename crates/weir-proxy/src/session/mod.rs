@@ -9,7 +9,6 @@ use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::Context;
-use std::time::Duration;
 
 use ::http::Version;
 use tokio::net::TcpStream;
@@ -43,8 +42,6 @@ pub(crate) struct Session {
     client_stuck: Cell<bool>,
     /// What the session becomes when its 101 is written.
     pub(crate) tunnel: RefCell<Option<Box<Tunnel>>>,
-    /// How long a server may leave bytes untaken: the present exchange's pool says.
-    server_reads: Cell<Duration>,
 }
 
 impl Session {
@@ -63,7 +60,6 @@ impl Session {
             spoiled: Cell::new(false),
             client_stuck: Cell::new(false),
             tunnel: RefCell::new(None),
-            server_reads: Cell::new(Duration::ZERO),
         }
     }
 
@@ -132,14 +128,6 @@ impl Session {
     /// Whether the session ends because the client took nothing of the response for too long.
     pub(crate) fn client_is_stuck(&self) -> bool {
         self.client_stuck.get()
-    }
-
-    pub(crate) fn set_server_reads(&self, timeout: Duration) {
-        self.server_reads.set(timeout);
-    }
-
-    pub(crate) fn server_reads(&self) -> Duration {
-        self.server_reads.get()
     }
 }
 

@@ -14,6 +14,7 @@ use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use http_body::{Body, Frame};
 use tokio::net::TcpStream;
+use weir_config::model::PoolTimeouts;
 
 use crate::exchange::body::{Progress as BodyProgress, RequestBody};
 use crate::fields::Field;
@@ -32,6 +33,8 @@ pub(crate) struct Connection {
     state: State,
     /// What is stashed was looked at and is not enough.
     incomplete: bool,
+    /// How long the server may leave bytes of the present request untaken.
+    server_reads: Duration,
     /// The connection can't serve another exchange.
     spent: bool,
     /// Whether an exchange was here before this one.
@@ -96,13 +99,13 @@ impl Connection {
             request: None,
             state: State::Ended,
             incomplete: false,
+            server_reads: Duration::ZERO,
             spent: false,
             reused: false,
         }))
     }
 
-    /// Sends a request and waits for the head of the answer, at most for `timeout` from the end of the
-    /// request. The rest of the request goes on while the answer's body is read
+    /// Sends a request and waits for the head of the answer. The rest of the request goes on while the answer's body is read
     /// ([`poll_frame`](Self::poll_frame)).
     ///
     /// # Errors
@@ -112,13 +115,14 @@ impl Connection {
         session: &Session,
         head: &RequestHead,
         body: RequestBody,
-        timeout: Duration,
+        timeouts: &PoolTimeouts,
     ) -> Result<ResponseHead, SendError> {
         self.framing.expect(&head.method);
         if head.fields.has(Field::Upgrade) {
             self.framing.expect_upgrade();
         }
         self.state = State::Head;
+        self.server_reads = timeouts.body_idle;
         let progress = body.progress();
         self.request =
             Some(Request { framing: BodyEncoder::of_request(&head.fields, body.is_empty()), body });
@@ -136,7 +140,7 @@ impl Connection {
                 return Poll::Ready(Err(SendError::Client));
             }
             if self.request.is_none() {
-                session.watchdog.begin(Wait::Response, timeout);
+                session.watchdog.begin(Wait::Response, timeouts.response);
             }
             for wait in [Wait::Response, Wait::ServerReads] {
                 if session.watchdog.poll_expired(wait, cx) {
@@ -179,7 +183,7 @@ impl Connection {
                 }
                 Poll::Ready(Err(_)) => return self.give_up_request(session),
                 Poll::Pending => {
-                    session.watchdog.begin(Wait::ServerReads, session.server_reads());
+                    session.watchdog.begin(Wait::ServerReads, self.server_reads);
                     return;
                 }
             }
