@@ -114,10 +114,9 @@ impl Source {
             return Poll::Ready(());
         }
         self.session.watchdog.begin(Wait::Continue, self.continue_wait);
-        if !self.session.watchdog.poll_expired(Wait::Continue, cx) {
+        if !self.session.watchdog.poll_passed(Wait::Continue, cx) {
             return Poll::Pending;
         }
-        self.session.watchdog.end(Wait::Continue);
         continued.set(true);
         Poll::Ready(())
     }

@@ -13,6 +13,7 @@ mod date;
 mod encode;
 mod head;
 mod outgoing;
+mod socket;
 mod wire;
 
 pub(crate) use arena::Arena;
@@ -20,4 +21,5 @@ pub(crate) use date::DateCache;
 pub(crate) use encode::{BodyEncoder, ResponseFraming, is_persistent, request_head, response_head};
 pub(crate) use head::{parse_request, parse_response, parse_trailers};
 pub(crate) use outgoing::Outgoing;
+pub(crate) use socket::Socket;
 pub(crate) use wire::Wire;

@@ -6,7 +6,8 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::AsyncWrite;
-use tokio::net::TcpStream;
+
+use super::Socket;
 
 /// Bytes on their way out: small things copied together, then at most one large piece as it is, then what
 /// frames its end.
@@ -48,7 +49,7 @@ impl Outgoing {
     /// Writes as much as the socket takes at once.
     pub(super) fn poll_write(
         &mut self,
-        socket: &mut TcpStream,
+        socket: &mut Socket,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         let front = &self.front[self.front_written..];

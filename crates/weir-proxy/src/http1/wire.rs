@@ -6,13 +6,12 @@ use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::AsyncWrite;
-use tokio::net::TcpStream;
 
-use super::{Arena, Outgoing};
+use super::{Arena, Outgoing, Socket};
 
 /// One side's connection.
 pub(crate) struct Wire {
-    pub(crate) socket: TcpStream,
+    pub(crate) socket: Socket,
     /// Read and not used yet.
     pub(crate) stash: BytesMut,
     /// To be written as soon as the peer takes it. Boxed: there seldom is anything.
@@ -20,7 +19,7 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    pub(crate) fn new(socket: TcpStream) -> Self {
+    pub(crate) fn new(socket: Socket) -> Self {
         Self { socket, stash: BytesMut::new(), unsent: None }
     }
 

@@ -10,12 +10,11 @@ use std::task::{Context, Poll, ready};
 use bytes::{Bytes, BytesMut};
 use http::Version;
 use http_body::Frame;
-use tokio::net::TcpStream;
 
 use crate::fields::{Field, Fields};
 use crate::framing::{Advance, HeadLimits, Part, Progress, RequestFraming, Violation};
 use crate::head::RequestHead;
-use crate::http1::{self, Arena, Outgoing, Wire};
+use crate::http1::{self, Arena, Outgoing, Socket, Wire};
 
 /// What is read from a client at once while its next request has to wait.
 const READ_AHEAD_BYTES: usize = 4096;
@@ -47,9 +46,9 @@ pub(crate) enum NoRequest {
 }
 
 impl Client {
-    pub(crate) fn new(socket: TcpStream, limits: HeadLimits, body_bytes_max: u64) -> Self {
+    pub(crate) fn new(socket: std::net::TcpStream, limits: HeadLimits, body_bytes_max: u64) -> Self {
         Self(RefCell::new(Inner {
-            wire: Wire::new(socket),
+            wire: Wire::new(Socket::Unwatched(socket)),
             framing: RequestFraming::new(limits, body_bytes_max),
             in_body: false,
             incomplete: false,
@@ -117,6 +116,11 @@ impl Client {
         }
     }
 
+    /// Whether the runtime watches the socket. While it doesn't, nobody notices that the client has gone.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.0.borrow().wire.socket.is_watched()
+    }
+
     /// While its request is being served: notices that the client has gone. What it sends ahead is kept,
     /// within bounds.
     pub(crate) fn poll_gone(&self, arena: &Arena, cx: &mut Context<'_>) -> Poll<()> {
@@ -171,7 +175,7 @@ impl Client {
     }
 
     /// Works on the socket itself, when HTTP is over.
-    pub(crate) fn with_socket<T>(&self, work: impl FnOnce(&mut TcpStream) -> T) -> T {
+    pub(crate) fn with_socket<T>(&self, work: impl FnOnce(&mut Socket) -> T) -> T {
         work(&mut self.0.borrow_mut().wire.socket)
     }
 

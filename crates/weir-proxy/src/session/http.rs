@@ -13,7 +13,6 @@ use std::time::Duration;
 use ::http::{Method, StatusCode, Version};
 use http_body::Body;
 use tokio::io::AsyncWrite;
-use tokio::net::TcpStream;
 
 use super::Session;
 use super::client::NoRequest;
@@ -35,7 +34,7 @@ const LINGER_BYTES_MAX: usize = 1 << 20;
 pub(crate) fn serve(
     local: Rc<Local>,
     listener: Rc<LocalListener>,
-    socket: TcpStream,
+    socket: std::net::TcpStream,
     peer: SocketAddr,
 ) -> impl Future<Output = ()> {
     // The first request has the time of a request's head; the next ones that of keep-alive.
@@ -162,13 +161,28 @@ async fn answer(session: &Rc<Session>, head: Box<RequestHead>) -> End {
             if let Poll::Ready(response) = exchange.as_mut().poll(cx) {
                 return Poll::Ready(Some(response));
             }
-            session.client.poll_gone(&session.local.arena, cx).map(|()| None)
+            poll_gone(session, cx).map(|()| None)
         })
         .await
     };
     let Some(response) = response else { return End::Closed };
     let mut writing = Writing::new(session, asked, response);
     poll_fn(|cx| writing.poll(cx)).await
+}
+
+/// For how long an answer may be waited for before a client's socket, which may only have been accepted for
+/// this one request, is watched for the client's going away.
+const UNWATCHED: Duration = Duration::from_millis(10);
+
+/// Notices that the client has gone while its request is served.
+fn poll_gone(session: &Session, cx: &mut Context<'_>) -> Poll<()> {
+    if !session.client.is_watched() {
+        session.watchdog.begin(Wait::Unwatched, UNWATCHED);
+        if !session.watchdog.poll_passed(Wait::Unwatched, cx) {
+            return Poll::Pending;
+        }
+    }
+    session.client.poll_gone(&session.local.arena, cx)
 }
 
 /// A response on its way to the client.
@@ -222,7 +236,7 @@ impl<'a> Writing<'a> {
             }
             match gathered {
                 Gathered::Waiting if client.is_flushed() => {
-                    return client.poll_gone(&session.local.arena, cx).map(|()| End::Closed);
+                    return poll_gone(session, cx).map(|()| End::Closed);
                 }
                 Gathered::Enough | Gathered::Waiting => {}
                 // Whatever becomes of the last bytes: the server's part is over.
@@ -357,6 +371,8 @@ async fn linger(session: &Session) {
 /// Ends the connection such that the client can't take what it has for the whole, and the kernel keeps nothing.
 fn reset(session: &Session) {
     session.client.with_socket(|socket| {
-        let _ = socket2::SockRef::from(&*socket).set_linger(Some(Duration::ZERO));
+        if let Ok(socket) = socket.watched() {
+            let _ = socket2::SockRef::from(&*socket).set_linger(Some(Duration::ZERO));
+        }
     });
 }

@@ -11,7 +11,6 @@ use std::rc::Rc;
 use std::task::Context;
 
 use ::http::Version;
-use tokio::net::TcpStream;
 
 use self::client::Client;
 use self::tunnel::Tunnel;
@@ -45,7 +44,12 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    fn new(local: Rc<Local>, listener: Rc<LocalListener>, socket: TcpStream, peer: SocketAddr) -> Self {
+    fn new(
+        local: Rc<Local>,
+        listener: Rc<LocalListener>,
+        socket: std::net::TcpStream,
+        peer: SocketAddr,
+    ) -> Self {
         let limits = &listener.listener.config.limits;
         Self {
             client: Client::new(socket, head_limits(&listener), limits.request_body_bytes),

@@ -11,17 +11,17 @@ use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
-use tokio::net::TcpStream;
 
 use super::Session;
 use super::client::Client;
 use super::watchdog::{Wait, Watchdog};
 use crate::exchange::Exchange;
+use crate::http1::Socket;
 use crate::worker::local::Lease;
 
 /// The server's end of a tunnel, ready to be joined to the client's.
 pub(crate) struct Tunnel {
-    pub(crate) upstream: TcpStream,
+    pub(crate) upstream: Socket,
     /// What the server has sent already.
     pub(crate) early: BytesMut,
     pub(crate) exchange: Box<Exchange>,

@@ -20,6 +20,8 @@ use crate::worker::local::Local;
 pub(crate) enum Wait {
     /// The client's next request.
     KeepAlive,
+    /// The moment from which the client's socket is watched while its request is served.
+    Unwatched,
     /// The rest of a request's head.
     RequestHead,
     /// The next piece of a request's body from the client.
@@ -73,8 +75,7 @@ impl Watchdog {
         let until = &self.until[wait as usize];
         let begins = until.get() == 0;
         if begins {
-            let at = self.local.micros_of(self.local.now() + timeout);
-            until.set(at + 1);
+            until.set(self.local.now_micros() + timeout.as_micros() as u64 + 1);
             self.arm();
         }
         begins
@@ -92,21 +93,26 @@ impl Watchdog {
 
     /// Whether `wait` has begun and lasted too long. Wakes `cx` when it does.
     pub(crate) fn poll_expired(&self, wait: Wait, cx: &Context<'_>) -> bool {
-        if !self.deadline.poll_fired(cx) {
-            return false;
-        }
-        let now = self.local.micros_of(self.local.now());
-        let due = |until: u64| until != 0 && until <= now;
-        if due(self.until[wait as usize].get()) {
-            return true;
-        }
-        // It fired for another wait, or for one that has ended. One that is due and still to be looked at by
-        // its owner stays due: this very poll goes on to ask about it.
-        if !self.until.iter().any(|until| due(until.get())) {
+        let until = self.until[wait as usize].get();
+        let expired = until != 0 && until <= self.local.now_micros();
+        // If the deadline fired for another wait, its owner is asked in this very turn, or has ended it.
+        if !expired && self.deadline.poll_fired(cx) {
             self.arm();
             self.deadline.poll_fired(cx);
         }
-        false
+        expired
+    }
+
+    /// Whether the moment has come that `wait` stands for, which is nobody's limit: it ends, and the others go
+    /// on.
+    pub(crate) fn poll_passed(&self, wait: Wait, cx: &Context<'_>) -> bool {
+        let passed = self.poll_expired(wait, cx);
+        if passed {
+            self.end(wait);
+            self.arm();
+            self.deadline.poll_fired(cx);
+        }
+        passed
     }
 
     /// Runs `work`, at most for `timeout`.
@@ -129,8 +135,10 @@ impl Watchdog {
         outcome
     }
 
+    /// Sets the deadline to the first of the waits that are not over yet.
     fn arm(&self) {
-        if let Some(first) = self.until.iter().map(Cell::get).filter(|&until| until != 0).min() {
+        let now = self.local.now_micros();
+        if let Some(first) = self.until.iter().map(Cell::get).filter(|&until| until > now).min() {
             self.deadline.set(self.local.instant_of(first));
         }
     }

@@ -20,7 +20,7 @@ use crate::exchange::body::{Progress as BodyProgress, RequestBody};
 use crate::fields::Field;
 use crate::framing::{Advance, HeadLimits, Part, Progress, ResponseFraming, Violation};
 use crate::head::{RequestHead, ResponseHead};
-use crate::http1::{self, BodyEncoder, Outgoing, Wire};
+use crate::http1::{self, BodyEncoder, Outgoing, Socket, Wire};
 use crate::session::Session;
 use crate::session::watchdog::Wait;
 
@@ -94,7 +94,7 @@ impl Connection {
         let socket = TcpStream::connect(address).await?;
         socket.set_nodelay(true)?;
         Ok(Box::new(Self {
-            wire: Wire::new(socket),
+            wire: Wire::new(Socket::Watched(socket)),
             framing: ResponseFraming::new(limits),
             request: None,
             state: State::Ended,
@@ -364,7 +364,7 @@ impl Connection {
     /// Looks at a connection that has rested; whether it is still good. A byte that came meanwhile is one that
     /// nobody asked for.
     pub(crate) fn is_alive(&self, cx: &mut Context<'_>) -> bool {
-        let socket = &self.wire.socket;
+        let Socket::Watched(socket) = &self.wire.socket else { return false };
         while socket.poll_read_ready(cx).is_ready() {
             match socket.try_read(&mut [0]) {
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
@@ -375,7 +375,7 @@ impl Connection {
     }
 
     /// Takes the socket after a 101, with what the server has sent of its new protocol.
-    pub(crate) fn into_tunnel(self) -> (TcpStream, BytesMut) {
+    pub(crate) fn into_tunnel(self) -> (Socket, BytesMut) {
         (self.wire.socket, self.wire.stash)
     }
 }

@@ -7,11 +7,13 @@
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
+use rustix::net::SocketFlags;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 use tokio::sync::oneshot;
 use weir_config::model::Name;
 
@@ -35,8 +37,9 @@ const PAUSE: Duration = Duration::from_millis(50);
 const LAST_ACCEPTS_MAX: usize = 65_536;
 
 impl Acceptor {
-    pub(super) fn start(local: Rc<Local>, listener: Name, socket: std::net::TcpListener) -> io::Result<Self> {
-        let socket = TcpListener::from_std(socket)?;
+    pub(super) fn start(local: Rc<Local>, listener: Name, socket: TcpListener) -> io::Result<Self> {
+        #[expect(deprecated, reason = "unsound for types that change their descriptor; this one doesn't")]
+        let socket = AsyncFd::with_interest(socket, Interest::READABLE)?;
         let listener = Rc::new(RefCell::new(listener));
         let (stop, stopped) = oneshot::channel();
         tokio::task::spawn_local(accept_until(local, Rc::clone(&listener), socket, stopped));
@@ -48,18 +51,10 @@ impl Acceptor {
     }
 }
 
-/// Begins a session on a connection that another worker accepted.
-pub(super) fn adopt(local: &Rc<Local>, listener: &str, socket: std::net::TcpStream, peer: SocketAddr) {
-    match TcpStream::from_std(socket) {
-        Ok(socket) => begin(local, listener, socket, peer),
-        Err(error) => accept_failed(local, &error),
-    }
-}
-
 async fn accept_until(
     local: Rc<Local>,
     listener: Rc<RefCell<Name>>,
-    socket: TcpListener,
+    socket: AsyncFd<TcpListener>,
     mut stopped: oneshot::Receiver<()>,
 ) {
     loop {
@@ -71,7 +66,7 @@ async fn accept_until(
         let accepted = tokio::select! {
             biased;
             _ = &mut stopped => break,
-            accepted = socket.accept() => accepted,
+            accepted = socket.async_io(Interest::READABLE, accept) => accepted,
         };
         match accepted {
             Ok((stream, peer)) => dispatch(&local, listener.borrow().clone(), stream, peer),
@@ -81,13 +76,20 @@ async fn accept_until(
             }
         }
     }
-    let Ok(socket) = socket.into_std() else { return };
+    let socket = socket.into_inner();
     for _ in 0..LAST_ACCEPTS_MAX {
-        let Ok((stream, peer)) = socket.accept() else { return };
-        if stream.set_nonblocking(true).is_ok() {
-            adopt(&local, &listener.borrow(), stream, peer);
-        }
+        let Ok((stream, peer)) = accept(&socket) else { return };
+        begin(&local, &listener.borrow(), stream, peer);
     }
+}
+
+/// Takes one connection out of the socket's queue, with one system call. The runtime is not told of it: see
+/// [`Socket`](crate::http1::Socket).
+fn accept(socket: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let (stream, peer) = rustix::net::acceptfrom_with(socket, flags)?;
+    let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
+    Ok((stream.into(), peer.ok_or(io::ErrorKind::AddrNotAvailable)?))
 }
 
 /// Waits while this worker's part of the limit on sessions is used up: new connections wait in the kernel.
@@ -123,16 +125,12 @@ fn dispatch(local: &Rc<Local>, listener: Name, stream: TcpStream, peer: SocketAd
     let Ok(permit) = local.shared.mailboxes[other].try_reserve() else {
         return begin(local, &listener, stream, peer);
     };
-    match stream.into_std() {
-        Ok(socket) => {
-            local.counters().handed_over.add(1);
-            permit.send(Mail::Adopt { listener, socket, peer });
-        }
-        Err(error) => accept_failed(local, &error),
-    }
+    local.counters().handed_over.add(1);
+    permit.send(Mail::Adopt { listener, socket: stream, peer });
 }
 
-fn begin(local: &Rc<Local>, listener: &str, stream: TcpStream, peer: SocketAddr) {
+/// Begins a session on a connection that this worker or another one accepted.
+pub(super) fn begin(local: &Rc<Local>, listener: &str, stream: TcpStream, peer: SocketAddr) {
     // A listener that was removed meanwhile has nothing to say; its last connections are closed.
     let Some(listener) = local.view().listener(listener).cloned() else { return };
     let ended = Ended { local: Rc::clone(local), listener: Rc::clone(&listener) };

@@ -96,7 +96,7 @@ async fn run(id: usize, shared: Arc<Shared>, mut mailbox: mpsc::Receiver<Mail>, 
                 }
             }
             Mail::Unlisten { key } => drop(acceptors.remove(&key)),
-            Mail::Adopt { listener, socket, peer } => accept::adopt(&local, &listener, socket, peer),
+            Mail::Adopt { listener, socket, peer } => accept::begin(&local, &listener, socket, peer),
             Mail::Refresh => {
                 local.view(); // lets the old snapshot go, even if no request comes
                 local.attention.notify_waiters();
