@@ -8,11 +8,12 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
+use weir_bench::harness::cores::Cores;
+use weir_bench::harness::origin;
 use weir_bench::peers::bench::{AccessLog, Bench, OURS, Options};
 use weir_bench::peers::case::{CASES, Case};
-use weir_bench::peers::cores::Cores;
 use weir_bench::peers::report::{Findings, Report};
-use weir_bench::peers::{idle, origin, overload, rounds, scale};
+use weir_bench::peers::{idle, overload, rounds, scale};
 
 /// Compares Weir with other proxies on this machine. Loopback only; every process it starts ends with it.
 #[derive(Debug, Parser)]

@@ -5,14 +5,14 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::Serialize;
 
 use super::case::Case;
-use super::cores::Cores;
-use super::directory::Directory;
 use super::environment::Environment;
-use super::origin::OriginProcess;
 use super::proxies::{self, Peer};
 use super::running::{self, Installed};
-use super::say;
 use super::wrk::Wrk;
+use crate::harness::cores::Cores;
+use crate::harness::directory::Directory;
+use crate::harness::origin::OriginProcess;
+use crate::harness::say;
 
 /// The name of the program that all others are compared with.
 pub const OURS: &str = "weir";

@@ -12,9 +12,10 @@ use serde::Serialize;
 use tokio::net::TcpStream;
 
 use super::bench::{Bench, OURS};
+use super::client;
 use super::memory::{Memory, kernel_bytes};
 use super::running::{Running, Variant};
-use super::{client, say};
+use crate::harness::say;
 
 /// The time to come to rest, after which memory is read.
 const REST: Duration = Duration::from_secs(3);

@@ -11,27 +11,15 @@
 pub mod bench;
 pub mod case;
 mod client;
-pub mod cores;
-mod directory;
 mod environment;
 pub mod idle;
 mod memory;
-pub mod origin;
 pub mod overload;
-mod process;
 pub mod proxies;
 pub mod report;
 pub mod rounds;
 mod running;
 pub mod scale;
 pub mod summary;
-mod table;
-mod usage;
+pub(crate) mod usage;
 mod wrk;
-
-use std::io::Write;
-
-/// A line about progress on standard error. When nobody reads that, there is nobody to tell.
-fn say(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
-}

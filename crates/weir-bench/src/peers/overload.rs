@@ -11,11 +11,12 @@ use serde::Serialize;
 
 use super::bench::{Bench, OURS};
 use super::case::Case;
+use super::client;
 use super::memory::Memory;
 use super::rounds::{self, Round};
 use super::running::{Installed, Running, Variant};
 use super::wrk::Job;
-use super::{client, say};
+use crate::harness::say;
 
 /// The connections of the steps.
 const STEPS: [u32; 4] = [32, 256, 1024, 2048];

@@ -9,12 +9,12 @@ use serde::Serialize;
 
 use super::bench::{AccessLog, Bench, OURS, Options};
 use super::case::Case;
-use super::cores::Cores;
 use super::running::{Running, Variant};
-use super::say;
 use super::summary::{self, Summary, summarize};
 use super::usage::{self, Account, CoreTimes, CpuTime};
 use super::wrk::{Job, Load};
+use crate::harness::cores::Cores;
+use crate::harness::say;
 
 /// The load before the first round, in seconds: connections to the origin, buffers, caches.
 const WARM_UP_SECONDS: u32 = 1;

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -11,8 +11,9 @@ use anyhow::{Context, bail};
 
 use super::bench::Bench;
 use super::client;
-use super::process::{Process, quiet};
 use super::proxies::{Peer, Setting};
+use crate::harness::free_address;
+use crate::harness::process::{Process, quiet};
 
 /// How long a peer may take to answer its first request.
 const START_WAIT: Duration = Duration::from_secs(10);
@@ -152,12 +153,6 @@ fn version_in(said: &str) -> Option<&str> {
         let digits = word.trim_start_matches(|first: char| first.is_ascii_digit());
         digits.len() < word.len() && digits.strip_prefix('.').is_some_and(|rest| !rest.is_empty())
     })
-}
-
-/// A port that is free now. Not all programs tell which one they got, so none is asked to choose.
-fn free_address() -> anyhow::Result<SocketAddr> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port")?;
-    Ok(listener.local_addr()?)
 }
 
 #[cfg(test)]

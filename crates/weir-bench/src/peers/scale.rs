@@ -8,7 +8,7 @@ use anyhow::Context;
 use super::bench::{Bench, OURS};
 use super::rounds::{CaseRun, rounds};
 use super::running::{Running, Variant};
-use super::say;
+use crate::harness::say;
 
 /// Every case, with one worker and with as many as there are cores.
 ///

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::bench::OURS;
 use super::rounds::Round;
-use super::say;
+use crate::harness::say;
 
 /// What is left of a proxy's rounds.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]

@@ -10,7 +10,7 @@ use std::fs;
 use rustix::param::clock_ticks_per_second;
 use serde::Serialize;
 
-use super::cores::Cores;
+use crate::harness::cores::Cores;
 
 /// Processor time of a process group, since its start or within a span.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
@@ -119,7 +119,7 @@ impl CoreTimes {
 }
 
 /// The processes of the group `id`, but for those that only wait to be collected.
-pub(super) fn members(id: u32) -> Vec<u32> {
+pub(crate) fn members(id: u32) -> Vec<u32> {
     numbers_in("/proc")
         .filter(|process| {
             let stat = read(&format!("/proc/{process}/stat"));

@@ -9,8 +9,8 @@ use anyhow::{Context, bail};
 use serde::Serialize;
 
 use super::case::Case;
-use super::cores::Cores;
-use super::process::{Process, quiet};
+use crate::harness::cores::Cores;
+use crate::harness::process::{Process, quiet};
 
 /// When wrk counts a request as timed out.
 const TIMEOUT: Duration = Duration::from_secs(10);

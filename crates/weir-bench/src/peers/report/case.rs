@@ -1,9 +1,9 @@
 //! The table of a case.
 
 use super::Section;
+use crate::harness::table::Table;
 use crate::peers::rounds::CaseRun;
 use crate::peers::summary::Summary;
-use crate::peers::table::Table;
 
 /// From here on, what else ran on the cores spoils the figures.
 const OTHERS_BUSY_MAX: f64 = 0.1;

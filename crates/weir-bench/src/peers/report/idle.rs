@@ -1,8 +1,8 @@
 //! The table of what idle connections cost.
 
 use super::Section;
+use crate::harness::table::Table;
 use crate::peers::idle::{Idle, PerConnection};
-use crate::peers::table::Table;
 
 pub(super) fn section(idle: &[Idle]) -> Section {
     let connections = idle.first().map_or(0, |idle| idle.connections);

@@ -12,7 +12,7 @@ use super::environment::Environment;
 use super::idle::Idle;
 use super::overload::Overload;
 use super::rounds::CaseRun;
-use super::table::Table;
+use crate::harness::table::Table;
 
 /// Everything that a run found.
 #[derive(Debug, Serialize)]

@@ -1,8 +1,8 @@
 //! The table of a proxy under overload.
 
 use super::Section;
+use crate::harness::table::Table;
 use crate::peers::overload::Overload;
-use crate::peers::table::Table;
 
 pub(super) fn section(overload: &Overload) -> Section {
     let headers = [

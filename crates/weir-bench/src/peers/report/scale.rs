@@ -2,8 +2,8 @@
 
 use super::Section;
 use super::case::error_notes;
+use crate::harness::table::Table;
 use crate::peers::rounds::CaseRun;
-use crate::peers::table::Table;
 
 pub(super) fn section(run: &CaseRun) -> Section {
     let headers = [

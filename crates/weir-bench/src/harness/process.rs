@@ -27,7 +27,7 @@ const COMPLAINT_LINES: usize = 20;
 
 /// A running child and its descendants.
 #[derive(Debug)]
-pub(super) struct Process {
+pub(crate) struct Process {
     child: Child,
     stderr: PathBuf,
 }
@@ -37,29 +37,29 @@ impl Process {
     ///
     /// # Errors
     /// As the system has them.
-    pub(super) fn start(mut command: Command, cores: &Cores, stderr: &Path) -> io::Result<Self> {
+    pub(crate) fn start(mut command: Command, cores: &Cores, stderr: &Path) -> io::Result<Self> {
         command.stderr(File::create(stderr)?).process_group(0);
         let child = cores.run(|| command.spawn())?;
         Ok(Self { child, stderr: stderr.into() })
     }
 
     /// Its process id, which is its group's too.
-    pub(super) fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// The child itself, for its pipes.
-    pub(super) fn child(&mut self) -> &mut Child {
+    pub(crate) fn child(&mut self) -> &mut Child {
         &mut self.child
     }
 
     /// How it ended, if it has.
-    pub(super) fn ended(&mut self) -> Option<ExitStatus> {
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
     }
 
     /// The last lines of its standard error.
-    pub(super) fn complaints(&self) -> String {
+    pub(crate) fn complaints(&self) -> String {
         let text = fs::read(&self.stderr).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         let lines: Vec<&str> = text.lines().collect();
@@ -92,7 +92,7 @@ impl Drop for Process {
 }
 
 /// Stdin, stdout and stderr all closed: for questions such as `--version`.
-pub(super) fn quiet(program: &Path) -> Command {
+pub(crate) fn quiet(program: &Path) -> Command {
     let mut command = Command::new(program);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command
@@ -101,7 +101,7 @@ pub(super) fn quiet(program: &Path) -> Command {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::peers::directory::Directory;
+    use crate::harness::directory::Directory;
     use crate::peers::usage;
 
     #[test]

@@ -2,7 +2,7 @@
 
 /// A table: the first columns hold words, the others figures.
 #[derive(Debug, Clone)]
-pub(super) struct Table {
+pub(crate) struct Table {
     headers: Vec<String>,
     words: usize,
     rows: Vec<Vec<String>>,
@@ -10,19 +10,19 @@ pub(super) struct Table {
 
 impl Table {
     /// A table with these columns, of which the first `words` are aligned to the left.
-    pub(super) fn new(words: usize, headers: &[&str]) -> Self {
+    pub(crate) fn new(words: usize, headers: &[&str]) -> Self {
         Self { headers: headers.iter().map(|&header| header.into()).collect(), words, rows: Vec::new() }
     }
 
     /// Adds a row. Cells that are missing are empty.
-    pub(super) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         let mut cells: Vec<String> = cells.into_iter().collect();
         cells.resize(self.headers.len(), String::new());
         self.rows.push(cells);
     }
 
     /// For a terminal: columns as wide as they must be.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let width = |column: usize| {
             let cells = self.rows.iter().chain([&self.headers]).map(|row| row[column].chars().count());
             cells.max().unwrap_or(0)
@@ -42,7 +42,7 @@ impl Table {
     }
 
     /// For a page.
-    pub(super) fn markdown(&self) -> String {
+    pub(crate) fn markdown(&self) -> String {
         let line = |cells: Vec<&str>| format!("| {} |\n", cells.join(" | "));
         let aligned = (0..self.headers.len()).map(|column| if column < self.words { "---" } else { "---:" });
         let mut text = line(self.headers.iter().map(String::as_str).collect());

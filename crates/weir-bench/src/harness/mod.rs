@@ -1,0 +1,24 @@
+//! What every measurement needs: processes that end with their guard, cores to run on, a directory that goes away, the
+//! origin as a process, tables. Measures nothing itself.
+
+pub mod cores;
+pub mod directory;
+pub mod origin;
+pub(crate) mod process;
+pub(crate) mod table;
+
+use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+
+use anyhow::Context;
+
+/// A line about progress on standard error. When nobody reads that, there is nobody to tell.
+pub(crate) fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// A port that is free now. Not all programs tell which one they got, so none is asked to choose.
+pub(crate) fn free_address() -> anyhow::Result<SocketAddr> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port")?;
+    Ok(listener.local_addr()?)
+}
