@@ -5,7 +5,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test unit lint fmt check-fmt check-configs check-docs docs deny fuzz bench clean
+.PHONY: help run build test unit lint fmt check-fmt check-configs check-docs docs deny fuzz bench microbench clean
 
 # Where rustup puts cargo, for shells that were not told.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
@@ -102,6 +102,11 @@ bench: ## Compare Weir with other proxies here (ROUNDS= SECONDS= CASES= PEERS= W
 	exec $(dir $(WEIR_BIN))against-peers --date "$$(date -u +%F)" \
 	    $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS)) \
 	    $(if $(CASES),--cases $(CASES)) $(if $(PEERS),--peers $(PEERS)) $(BENCH)
+
+# ONLY= is a part of a name: routing, balancing::pick, heads, access_log.
+microbench: ## How long each piece of the way of a request takes, alone (ONLY=)
+	@tools/need rust
+	cargo bench --locked --package weir-proxy --bench hot --profile $(PROFILE) -- $(ONLY)
 
 clean: ## Remove what was built
 	rm -rf $(TARGET_DIR) fuzz/target

@@ -7,6 +7,8 @@
 
 pub mod access_log;
 pub mod balancer;
+#[doc(hidden)]
+pub mod bench;
 mod control;
 mod exchange;
 pub mod fields;

@@ -1,8 +1,7 @@
-//! What every balancer promises, what each one is for, and what a pick costs.
+//! What every balancer promises, and what each one is for.
 
 use std::cell::Cell;
 use std::net::{IpAddr, Ipv4Addr};
-use std::time::Instant;
 
 use http::HeaderName;
 use proptest::prelude::*;
@@ -358,48 +357,4 @@ fn requests_without_the_field_are_spread() {
     let key = PickKey { source: Ipv4Addr::LOCALHOST.into(), uri: "/", fields: &fields };
     let picks: Vec<_> = (0..10_000).map(|_| balancer.pick(&key, &pool).unwrap()).collect();
     assert_proportional(&counts(&picks, 2), &[1, 3], 5.0);
-}
-
-#[test]
-#[ignore = "prints how long a pick takes; run it with optimizations"]
-fn timing_of_pick() {
-    let rounds = 100_000_u32;
-    for balance in all() {
-        for count in [3, 10_000] {
-            let mut pool = Pool::of(&vec![1; count]);
-            let start = Instant::now();
-            let prepared = prepare(&balance, &pool);
-            let preparing = start.elapsed();
-            let mut balancer = prepared.balancer(&pool, 1);
-            let start = Instant::now();
-            balancer.members_changed(&pool);
-            let changing = start.elapsed();
-
-            let mut time = |pool: &Pool| {
-                let fields: Vec<Fields> =
-                    (0..1000).map(|n| [(FIELD.as_str(), &*n.to_string())].into_iter().collect()).collect();
-                let uris: Vec<_> = (0..1000).map(|n| format!("/item/{n}?page=1")).collect();
-                let start = Instant::now();
-                let mut picked = 0;
-                for n in 0..rounds {
-                    let source = IpAddr::V4(Ipv4Addr::from_bits(n));
-                    let (uri, fields) = (&uris[n as usize % 1000], &fields[n as usize % 1000]);
-                    let key = PickKey { source, uri, fields };
-                    if let Some(member) = balancer.pick(&key, pool) {
-                        picked += 1;
-                        // The exchanges of 1,000 others last.
-                        pool.servers[member].in_flight.update(|in_flight| in_flight + 1);
-                    }
-                }
-                assert!(picked == rounds || picked == 0);
-                start.elapsed() / rounds
-            };
-            let healthy = time(&pool);
-            pool.servers.iter_mut().skip(1).step_by(2).for_each(|server| server.admits = false);
-            let half = time(&pool);
-            println!(
-                "{balance:?}, {count} servers: pick {healthy:?}, half of them full {half:?}; prepare {preparing:?}, members_changed {changing:?}"
-            );
-        }
-    }
 }

@@ -7,7 +7,7 @@
 
 pub(crate) mod body;
 pub(crate) mod failure;
-mod forward;
+pub(crate) mod forward;
 mod record;
 mod relay;
 pub(crate) mod respond;

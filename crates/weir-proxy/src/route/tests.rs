@@ -1,7 +1,6 @@
-//! The table against tables of examples, against a scan of the list in file order, and against the clock.
+//! The table against tables of examples, and against a scan of the list in file order.
 
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
 
 use http::{HeaderName, Method};
 use proptest::prelude::*;
@@ -242,52 +241,4 @@ proptest! {
             prop_assert_eq!(found(&table, request), scan(&routes, request), "{:?}", request);
         }
     }
-}
-
-/// The mean of a look-up, requests taken in a scattered order; less the same loop without the look-up, for
-/// a real request was just read and is warm.
-fn time_of_find(table: &RouteTable, requests: &[Request]) -> Duration {
-    let rounds = 400_000_usize;
-    let time = |look_up: &dyn Fn(&Request) -> bool| {
-        let start = Instant::now();
-        let hits = (0..rounds).filter(|round| look_up(&requests[round * 7919 % requests.len()])).count();
-        assert_eq!(hits, rounds);
-        start.elapsed() / u32::try_from(rounds).unwrap()
-    };
-    let touch = |request: &Request| {
-        !request.host.is_empty()
-            && !request.path.is_empty()
-            && request.host.as_bytes() != request.path.as_bytes()
-    };
-    let control = time(&touch);
-    time(&|request| touch(request) && table.find(&request.view()).is_some()).saturating_sub(control)
-}
-
-#[test]
-#[ignore = "prints how long a look-up takes; run it with optimizations"]
-fn timing_of_find() {
-    for count in [10, 100_000] {
-        let name = |n: usize| format!("host{n}.example.com");
-        let routes: Vec<_> = (0..count).map(|n| on(&[&name(n)], prefix("/"))).collect();
-        let requests: Vec<_> = (0..count).map(|n| Request::get(&name(n), "/index.html")).collect();
-        let took = time_of_find(&RouteTable::new(&routes), &requests);
-        // The same few hosts of the large table: what the index costs without the caches' misses.
-        let hot = time_of_find(&RouteTable::new(&routes), &requests[..10]);
-        println!("{count} exact hosts: {took:?}, ten of them {hot:?}");
-
-        let routes: Vec<_> = (0..count).map(|n| on(&[&format!("*.zone{n}.example.com")], None)).collect();
-        let requests: Vec<_> =
-            (0..count).map(|n| Request::get(&format!("www.zone{n}.example.com"), "/")).collect();
-        println!("{count} wildcard hosts: {:?}", time_of_find(&RouteTable::new(&routes), &requests));
-    }
-    for count in [10, 10_000] {
-        let routes: Vec<_> = (0..count).map(|n| on(&["a.test"], prefix(&format!("/service/{n}/")))).collect();
-        let requests: Vec<_> =
-            (0..count).map(|n| Request::get("a.test", &format!("/service/{n}/item/1"))).collect();
-        println!("{count} prefixes on a host: {:?}", time_of_find(&RouteTable::new(&routes), &requests));
-    }
-    // What an attacker may send to the table that has wildcards: a head's worth of labels and of slashes.
-    let routes = [on(&["*.a.example.com"], None), on(&[], prefix("/"))];
-    let requests = [Request::get(&"a.".repeat(4000), &"/".repeat(8000))];
-    println!("a hostile request: {:?}", time_of_find(&RouteTable::new(&routes), &requests));
 }

@@ -1,9 +1,7 @@
 //! Tests of the guard: what it says (`requests`, `chunks`, `responses`), that it says so however the bytes
-//! arrive (`splits`), that hyper reads what passes as we do and what it would let through (`peer`), and what
-//! it costs (`cost`).
+//! arrive (`splits`), and that hyper reads what passes as we do and what it would let through (`peer`).
 
 mod chunks;
-mod cost;
 mod peer;
 mod requests;
 mod responses;

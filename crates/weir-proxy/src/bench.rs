@@ -1,0 +1,67 @@
+//! The private steps of a head's way, each as one call, for `benches/` alone. No part of what this crate offers.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use http::{Method, Version};
+use weir_config::model;
+
+use crate::exchange::forward::{self, Client};
+use crate::fields::FieldLines;
+use crate::head::{RequestHead, ResponseHead};
+use crate::http1::{self, DateCache, ResponseFraming};
+
+/// A request's head.
+#[derive(Debug, Clone)]
+pub struct Request(RequestHead);
+
+impl Request {
+    /// Of judged bytes, whose field lines are known.
+    #[must_use]
+    pub fn parse(head: Bytes, fields: FieldLines) -> Option<Self> {
+        http1::parse_request(head, 0, fields).map(Self)
+    }
+
+    /// Its method.
+    #[must_use]
+    pub fn method(&self) -> &Method {
+        &self.0.method
+    }
+
+    /// Rewrites it for a server, and appends it to `out`.
+    pub fn forward(
+        &mut self,
+        listener: &model::Listener,
+        peer: SocketAddr,
+        server: &model::ServerAddress,
+        out: &mut Vec<u8>,
+    ) {
+        let client = Client::of(listener, peer, &self.0.fields);
+        forward::request(&mut self.0, listener, &client, server, false);
+        http1::request_head(out, &self.0);
+    }
+}
+
+/// A response's head.
+#[derive(Debug, Clone)]
+pub struct Response(ResponseHead);
+
+impl Response {
+    /// Of judged bytes, whose field lines are known.
+    #[must_use]
+    pub fn parse(head: Bytes, fields: FieldLines) -> Option<Self> {
+        http1::parse_response(head, fields).map(Self)
+    }
+
+    /// Rewrites it for a client, and appends it to `out`.
+    pub fn forward(&mut self, listener: &model::Listener, date: &Date, out: &mut Vec<u8>) {
+        forward::response(&mut self.0, listener);
+        let framing =
+            ResponseFraming { version: Version::HTTP_11, to_head: false, persistent: true, date: &date.0 };
+        http1::response_head(out, &self.0, framing);
+    }
+}
+
+/// What a worker knows of the time of day.
+#[derive(Default)]
+pub struct Date(DateCache);
