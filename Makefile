@@ -5,7 +5,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test unit lint fmt check-fmt check-configs check-docs docs deny fuzz bench microbench clean
+.PHONY: help run build test unit lint fmt check-fmt check-configs check-docs docs deny fuzz bench profile microbench clean
 
 # Where rustup puts cargo, for shells that were not told.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
@@ -107,6 +107,14 @@ bench: ## Compare Weir with other proxies here (ROUNDS= SECONDS= CASES= PEERS= W
 microbench: ## How long each piece of the way of a request takes, alone (ONLY=)
 	@tools/need rust
 	cargo bench --locked --package weir-proxy --bench hot --profile $(PROFILE) -- $(ONLY)
+
+# Where WEIR= names another binary, Weir isn't built. CASE= is one of 0b, 1k, 0b-close and 0b-log.
+profile: ## Where a request's instructions, allocations and system calls are (WEIR= CASE= ROWS=)
+	@tools/need rust profile
+	@[[ -n "$(WEIR)" ]] || $(MAKE) --no-print-directory build
+	@cargo build --locked --quiet --package weir-bench --profile $(PROFILE)
+	@WEIR="$(or $(WEIR),$(RELEASE))" exec $(dir $(WEIR_BIN))request-cost profile \
+	    $(if $(CASE),--case $(CASE)) $(if $(ROWS),--rows $(ROWS))
 
 clean: ## Remove what was built
 	rm -rf $(TARGET_DIR) fuzz/target

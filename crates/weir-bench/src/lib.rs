@@ -1,6 +1,8 @@
 //! What Weir brings along to be tried and measured with: the origin server behind `weir demo` and the
-//! benchmarks, and the comparison with other proxies. Stands apart from the proxy: nothing here imports it.
+//! benchmarks, the comparison with other proxies, and the count of what a request costs. Stands apart from the proxy:
+//! nothing here imports it.
 
+pub mod cost;
 pub mod harness;
 pub mod origin;
 pub mod peers;

@@ -20,6 +20,20 @@ impl Cores {
         &self.0
     }
 
+    /// The first and the last core that the calling thread may run on; the same one where there is only one.
+    ///
+    /// # Errors
+    /// As the system has them.
+    pub fn first_and_last() -> io::Result<(Self, Self)> {
+        let allowed = sched_getaffinity(None)?;
+        let allowed: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|&core| allowed.is_set(core)).collect();
+        match allowed[..] {
+            [first, .., last] => Ok((Self(vec![first]), Self(vec![last]))),
+            [only] => Ok((Self(vec![only]), Self(vec![only]))),
+            [] => Err(io::Error::other("no core to run on")),
+        }
+    }
+
     /// The cores of both.
     pub fn and(&self, other: &Self) -> Self {
         Self::sorted(self.0.iter().chain(&other.0).copied().collect())

@@ -53,6 +53,13 @@ impl Process {
         &mut self.child
     }
 
+    /// Asks it, and none of its descendants, to end.
+    pub(crate) fn terminate(&self) {
+        if let Some(pid) = self.pid() {
+            let _ = kill_process(pid, Signal::TERM);
+        }
+    }
+
     /// How it ended, if it has.
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()

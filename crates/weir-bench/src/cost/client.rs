@@ -1,0 +1,121 @@
+//! The one client: it asks for the next thing when it has the whole of the last.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+
+use super::case::Case;
+
+/// How long one answer may take; everything is slow beneath valgrind.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long Weir gets to see that a connection has begun, that it is answered, that it has ended. What it sees at once
+/// costs less than what it sees in turn; which of that happens must not be left to chance.
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// A client, whose connection is opened when it is needed.
+#[derive(Debug)]
+pub(super) struct Client {
+    address: SocketAddr,
+    request: String,
+    close: bool,
+    stream: Option<TcpStream>,
+    buffer: Vec<u8>,
+}
+
+impl Client {
+    /// One that asks `address` for what the case says.
+    pub(super) fn new(address: SocketAddr, case: Case) -> Self {
+        let last = if case.close { "Connection: close\r\n" } else { "" };
+        let request = format!(
+            "GET /?s={} HTTP/1.1\r\nHost: bench.example\r\nUser-Agent: request-cost/1\r\nAccept: */*\r\n{last}\r\n",
+            case.size
+        );
+        Self { address, request, close: case.close, stream: None, buffer: Vec::new() }
+    }
+
+    /// Asks so many times.
+    ///
+    /// # Errors
+    /// When a connection breaks, an answer isn't `200`, or one takes 20 seconds.
+    pub(super) async fn ask(&mut self, times: u32) -> io::Result<()> {
+        for _request in 0..times {
+            timeout(PATIENCE, self.ask_once()).await??;
+        }
+        Ok(())
+    }
+
+    async fn ask_once(&mut self) -> io::Result<()> {
+        let mut stream = match self.stream.take() {
+            Some(stream) => stream,
+            None => {
+                let stream = TcpStream::connect(self.address).await?;
+                sleep(PAUSE).await;
+                stream
+            }
+        };
+        stream.write_all(self.request.as_bytes()).await?;
+        self.buffer.clear();
+        let length = loop {
+            if stream.read_buf(&mut self.buffer).await? == 0 {
+                return Err(wrong("the connection ended before the answer"));
+            }
+            if let Some(length) = answer_length(&self.buffer)? {
+                break length;
+            }
+        };
+        while self.buffer.len() < length {
+            if stream.read_buf(&mut self.buffer).await? == 0 {
+                return Err(wrong("the connection ended inside the answer"));
+            }
+        }
+        if self.close {
+            while stream.read_buf(&mut self.buffer).await? > 0 {}
+            sleep(PAUSE).await;
+            drop(stream);
+            sleep(PAUSE).await;
+        } else {
+            self.stream = Some(stream);
+        }
+        Ok(())
+    }
+}
+
+/// How long the whole answer is, once its head is there.
+fn answer_length(bytes: &[u8]) -> io::Result<Option<usize>> {
+    let Some(head_end) = bytes.windows(4).position(|end| end == b"\r\n\r\n") else { return Ok(None) };
+    let head = std::str::from_utf8(&bytes[..head_end]).map_err(|_not_text| wrong("no text in the head"))?;
+    let mut lines = head.lines();
+    let status = lines.next().unwrap_or_default();
+    if !status.starts_with("HTTP/1.1 200 ") {
+        return Err(wrong(status));
+    }
+    let fields = lines.filter_map(|line| line.split_once(':'));
+    let length = fields
+        .filter(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        .find_map(|(_, value)| value.trim().parse::<usize>().ok());
+    let length = length.ok_or_else(|| wrong("an answer without a Content-Length"))?;
+    Ok(Some(head_end + 4 + length))
+}
+
+fn wrong(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answers_length_is_that_of_its_head_and_its_body() {
+        assert_eq!(answer_length(b"HTTP/1.1 200 OK\r\nA: b\r\n").unwrap(), None);
+        let head = b"HTTP/1.1 200 OK\r\ncontent-Length: 7\r\n\r\n";
+        assert_eq!(answer_length(head).unwrap(), Some(head.len() + 7));
+        assert!(answer_length(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n").is_err());
+        assert!(answer_length(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
+    }
+}
