@@ -5,7 +5,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test unit lint fmt check-fmt check-configs check-docs docs deny fuzz bench profile microbench clean
+.PHONY: help run build test unit lint fmt check-fmt check-configs check-docs docs deny fuzz bench profile instructions microbench clean
 
 # Where rustup puts cargo, for shells that were not told.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
@@ -44,6 +44,7 @@ test: ## Everything that CI checks
 	@$(MAKE) --no-print-directory deny
 	@$(MAKE) --no-print-directory fuzz
 	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory instructions
 
 unit: $(WEIR_BIN) ## The tests alone: of each crate, and of the real binary against real peers
 	cargo test --locked --workspace --no-fail-fast --profile $(PROFILE)
@@ -115,6 +116,12 @@ profile: ## Where a request's instructions, allocations and system calls are (WE
 	@cargo build --locked --quiet --package weir-bench --profile $(PROFILE)
 	@WEIR="$(or $(WEIR),$(RELEASE))" exec $(dir $(WEIR_BIN))request-cost profile \
 	    $(if $(CASE),--case $(CASE)) $(if $(ROWS),--rows $(ROWS))
+
+# No figure fails this, nor does a machine where nothing can be counted: it says so.
+instructions: $(WEIR_BIN) ## Instructions a request, and how far from docs/instructions.json (UPDATE=1 writes it)
+	@tools/need profile || true
+	@WEIR="$(WEIR_BIN)" exec $(dir $(WEIR_BIN))request-cost instructions --baseline docs/instructions.json \
+	    $(if $(UPDATE),--update)
 
 clean: ## Remove what was built
 	rm -rf $(TARGET_DIR) fuzz/target

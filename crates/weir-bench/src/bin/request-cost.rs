@@ -1,14 +1,21 @@
-//! `make profile`: what a request costs Weir, counted. See `weir_bench::cost`.
+//! `make profile` and `make instructions`: what a request costs Weir, counted. See `weir_bench::cost`.
 
+use std::fs;
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
+use weir_bench::cost::baseline::Baseline;
 use weir_bench::cost::case::{CASES, Case};
 use weir_bench::cost::subject::Setup;
 use weir_bench::cost::{Load, callgrind, perf, report, strace};
 use weir_bench::harness::origin;
+
+/// For a regression of one percent this is enough, and it is over soon.
+const GUARD: Load = Load { warm_up: 100, few: 100, many: 1100 };
 
 /// For the share of each function.
 const PROFILE: Load = Load { warm_up: 200, few: 200, many: 2200 };
@@ -32,6 +39,8 @@ struct Arguments {
 enum Command {
     /// Instructions, allocations and system calls of a request, and where they are
     Profile(ProfileOptions),
+    /// Instructions of a request, compared with a baseline; whatever they are, that is a success
+    Instructions(InstructionsOptions),
     /// Be the origin: say the address, serve until standard input ends
     #[command(hide = true)]
     Origin,
@@ -47,6 +56,16 @@ struct ProfileOptions {
     rows: usize,
 }
 
+#[derive(Debug, clap::Args)]
+struct InstructionsOptions {
+    /// The file with the figures to compare with
+    #[arg(long, value_name = "FILE")]
+    baseline: PathBuf,
+    /// Write the figures there instead
+    #[arg(long)]
+    update: bool,
+}
+
 fn case(name: &str) -> Result<Case, String> {
     let found = CASES.into_iter().find(|case| case.name == name);
     found
@@ -57,6 +76,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Origin => origin::main().map(|()| ExitCode::SUCCESS),
         Command::Profile(options) => unless_interrupted(profile(&options)),
+        Command::Instructions(options) => unless_interrupted(instructions(&options)),
     };
     outcome.unwrap_or_else(|error| {
         let _ = writeln!(std::io::stderr(), "request-cost: {error:#}");
@@ -103,6 +123,30 @@ async fn profile(options: &ProfileOptions) -> anyhow::Result<()> {
         None => say("Samples: none, for there is no perf here or the machine has no counters"),
     }
     Ok(())
+}
+
+async fn instructions(options: &InstructionsOptions) -> anyhow::Result<()> {
+    let counted = async { callgrind::measure(&Setup::new()?, &CASES, GUARD).await }.await;
+    let now = match counted {
+        Ok(costs) => Baseline::of(&costs),
+        Err(error) if options.update => return Err(error),
+        Err(error) => {
+            say(&format!("\n*** instructions a request could NOT be counted: {error:#}\n"));
+            return Ok(());
+        }
+    };
+    if options.update {
+        fs::write(&options.baseline, now.text()?)
+            .with_context(|| format!("cannot write {}", options.baseline.display()))?;
+    }
+    say(&read(&options.baseline)?.compare(&now));
+    Ok(())
+}
+
+fn read(file: &Path) -> anyhow::Result<Baseline> {
+    let text = fs::read_to_string(file);
+    let text = text.with_context(|| format!("cannot read {}; UPDATE=1 writes it", file.display()))?;
+    Baseline::parse(&text).with_context(|| format!("cannot read {}", file.display()))
 }
 
 /// A reader that has gone away (`| head`) wants no more of it.

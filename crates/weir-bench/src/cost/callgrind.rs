@@ -76,7 +76,7 @@ impl<'a> Callgrind<'a> {
     }
 
     async fn count(&mut self, case: Case, load: Load) -> anyhow::Result<CaseCost> {
-        let mut client = Client::new(self.subject.address, case);
+        let mut client = Client::new(&self.subject, case);
         client.ask(load.warm_up).await?;
         self.dump().await?;
         client.ask(load.few).await?;

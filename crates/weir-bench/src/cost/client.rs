@@ -1,26 +1,29 @@
 //! The one client: it asks for the next thing when it has the whole of the last.
 
+use std::fs;
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 use super::case::Case;
+use super::subject::Subject;
 
 /// How long one answer may take; everything is slow beneath valgrind.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How long Weir gets to see that a connection has begun, that it is answered, that it has ended. What it sees at once
-/// costs less than what it sees in turn; which of that happens must not be left to chance.
-const PAUSE: Duration = Duration::from_millis(2);
+/// How long Weir gets at least to see that a connection has begun, that it is answered, that it has ended.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// A client, whose connection is opened when it is needed.
 #[derive(Debug)]
 pub(super) struct Client {
     address: SocketAddr,
+    /// The process that serves it.
+    server: u32,
     request: String,
     close: bool,
     stream: Option<TcpStream>,
@@ -28,14 +31,21 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// One that asks `address` for what the case says.
-    pub(super) fn new(address: SocketAddr, case: Case) -> Self {
+    /// One that asks Weir for what the case says.
+    pub(super) fn new(weir: &Subject, case: Case) -> Self {
         let last = if case.close { "Connection: close\r\n" } else { "" };
         let request = format!(
             "GET /?s={} HTTP/1.1\r\nHost: bench.example\r\nUser-Agent: request-cost/1\r\nAccept: */*\r\n{last}\r\n",
             case.size
         );
-        Self { address, request, close: case.close, stream: None, buffer: Vec::new() }
+        Self {
+            address: weir.address,
+            server: weir.id(),
+            request,
+            close: case.close,
+            stream: None,
+            buffer: Vec::new(),
+        }
     }
 
     /// Asks so many times.
@@ -54,7 +64,7 @@ impl Client {
             Some(stream) => stream,
             None => {
                 let stream = TcpStream::connect(self.address).await?;
-                sleep(PAUSE).await;
+                self.let_it_rest().await;
                 stream
             }
         };
@@ -75,14 +85,38 @@ impl Client {
         }
         if self.close {
             while stream.read_buf(&mut self.buffer).await? > 0 {}
-            sleep(PAUSE).await;
+            self.let_it_rest().await;
             drop(stream);
-            sleep(PAUSE).await;
+            self.let_it_rest().await;
         } else {
             self.stream = Some(stream);
         }
         Ok(())
     }
+
+    /// Lets Weir do all that there is to do. What it sees at once costs less than what it sees in turn; which of that
+    /// happens must not be left to chance.
+    async fn let_it_rest(&self) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            sleep(PAUSE).await;
+            if is_at_rest(self.server) || Instant::now() > deadline {
+                return;
+            }
+        }
+    }
+}
+
+/// Whether all threads of a process wait for something.
+fn is_at_rest(process: u32) -> bool {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    let mut stats = threads.filter_map(|thread| fs::read_to_string(thread.path().join("stat")).ok());
+    stats.all(|stat| state(&stat) == Some('S'))
+}
+
+/// The state of a thread: what follows its name, which may have anything in it.
+fn state(stat: &str) -> Option<char> {
+    stat.rsplit_once(')')?.1.trim_start().chars().next()
 }
 
 /// How long the whole answer is, once its head is there.
@@ -109,6 +143,12 @@ fn wrong(what: &str) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_threads_state_is_found_whatever_its_name() {
+        assert_eq!(state("12 (a) R (b) S 1 2 3"), Some('S'));
+        assert_eq!(state(""), None);
+    }
 
     #[test]
     fn an_answers_length_is_that_of_its_head_and_its_body() {

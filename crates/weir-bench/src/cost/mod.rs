@@ -1,4 +1,4 @@
-//! What a request costs Weir, counted and not timed: `make profile`, the program `request-cost`.
+//! What a request costs Weir, counted and not timed: `make profile` and `make instructions`, the program `request-cost`.
 //!
 //! One worker serves one client that asks for the next thing when it has the last, so that the same work is done each
 //! time. A short and a long load are counted, and what the long one took more is divided by how many requests it had
@@ -6,9 +6,10 @@
 //! come out the same on a busy machine: a change of one percent shows.
 //!
 //! [`callgrind`] counts instructions, calls and so allocations; [`strace`] counts system calls; [`perf`] samples, where
-//! the machine has counters.
+//! the machine has counters. [`baseline`] compares with the figures that the repository keeps.
 
 pub mod allocations;
+pub mod baseline;
 pub mod callgrind;
 pub mod case;
 mod client;

@@ -30,7 +30,7 @@ pub async fn measure(setup: &Setup, case: Case, load: Load) -> anyhow::Result<Op
         ["record", "--quiet", "--event", "cycles", "--freq", "5000", "--output"].map(Into::into).to_vec();
     arguments.extend([file.clone().into_os_string(), "--".into()]);
     let subject = setup.start("perf", "perf", arguments, case.access_log).await?;
-    Client::new(subject.address, case).ask(load.many).await?;
+    Client::new(&subject, case).ask(load.many).await?;
     subject.end().await?;
     let mut report = quiet(&perf);
     report.args(["report", "--stdio", "--no-children", "--fields", "overhead,symbol", "--input"]).arg(&file);

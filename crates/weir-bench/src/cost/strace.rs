@@ -35,7 +35,7 @@ async fn count(setup: &Setup, case: Case, requests: u32) -> anyhow::Result<Count
     let mut arguments = ["-D", "-f", "-qq", "-c", "-o"].map(Into::into).to_vec();
     arguments.push(file.clone().into_os_string());
     let subject = setup.start(&what, "strace", arguments, case.access_log).await?;
-    Client::new(subject.address, case).ask(requests).await?;
+    Client::new(&subject, case).ask(requests).await?;
     subject.end().await?;
     let text = fs::read_to_string(file).context("strace has written nothing")?;
     parse(&text).context("strace has written something else than counts")
