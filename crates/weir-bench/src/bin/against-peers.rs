@@ -160,7 +160,7 @@ fn options(run: Run) -> anyhow::Result<Options> {
         seconds: run.seconds,
         connections: run.connections,
         cases: cases.collect::<Result<_, _>>().map_err(anyhow::Error::msg)?,
-        peers: if run.scale { vec![OURS.into()] } else { run.peers },
+        peers: if run.scale { vec![OURS.into()] } else { with_ours(run.peers) },
         access_log: match run.access_log {
             WithLog::Off => AccessLog::Off,
             WithLog::On => AccessLog::On,
@@ -178,4 +178,12 @@ fn options(run: Run) -> anyhow::Result<Options> {
 fn write(file: Option<&Path>, text: &str) -> anyhow::Result<()> {
     let Some(file) = file else { return Ok(()) };
     fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
+}
+
+/// There is nothing to compare the others with where Weir is left out.
+fn with_ours(mut peers: Vec<String>) -> Vec<String> {
+    if !peers.iter().any(|peer| peer == OURS) {
+        peers.insert(0, OURS.into());
+    }
+    peers
 }
