@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode, Uri, Version};
 
-use crate::fields::{FieldLines, Fields};
+use crate::fields::{Field, FieldLines, Fields};
 use crate::head::{RequestHead, ResponseHead};
 
 /// A request's head, which begins at byte `at` of `head` and keeps its memory.
@@ -32,11 +32,13 @@ pub(crate) fn parse_response(head: Bytes, list: FieldLines) -> Option<ResponseHe
     })
 }
 
-/// A trailer section, with the empty line that ends it.
+/// A trailer section, with the empty line that ends it. Fields that a proxy has to know stay behind: they say who
+/// asked, of whom, or what is for this hop, and a server that merges trailers into the head would believe them
+/// (RFC 9110 section 6.5.1).
 pub(crate) fn parse_trailers(section: Bytes) -> Option<HeaderMap> {
     let fields = Fields::parse(section)?;
     let mut trailers = HeaderMap::new();
-    for (name, value) in fields.iter() {
+    for (name, value) in fields.iter().filter(|(name, _)| Field::of(name) == Field::Other) {
         trailers.try_append(HeaderName::from_bytes(name).ok()?, HeaderValue::from_bytes(value).ok()?).ok()?;
     }
     Some(trailers)
@@ -50,7 +52,6 @@ fn version_of(text: &[u8]) -> Option<Version> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fields::Field;
     use crate::framing::{HeadLimits, RequestFraming, ResponseFraming};
 
     const LIMITS: HeadLimits = HeadLimits { head_bytes: 1024, fields: 10, uri_bytes: 100 };
@@ -79,7 +80,9 @@ mod tests {
 
     #[test]
     fn trailers_in_their_parts() {
-        let trailers = parse_trailers(Bytes::from_static(b"A: 1\r\nb: 2\r\n\r\n")).unwrap();
+        let section = b"A: 1\r\nX-Forwarded-For: 192.0.2.1\r\nb: 2\r\n\r\n";
+        let trailers = parse_trailers(Bytes::from_static(section)).unwrap();
+        assert_eq!(trailers.len(), 2);
         assert_eq!((&trailers["a"], &trailers["b"]), (&HeaderValue::from(1), &HeaderValue::from(2)));
     }
 }

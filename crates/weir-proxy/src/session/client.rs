@@ -167,6 +167,11 @@ impl Client {
         self.0.borrow().wire.is_flushed()
     }
 
+    /// Nothing will be asked of it for a while: holds as little as can be.
+    pub(crate) fn settle(&self) {
+        self.0.borrow_mut().wire.keep_stash();
+    }
+
     /// Reads and forgets; `Ok(0)` at the client's end.
     pub(crate) fn poll_discard(&self, arena: &Arena, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let wire = &mut self.0.borrow_mut().wire;

@@ -229,6 +229,11 @@ impl<'a> Writing<'a> {
             let (gathered, sent) = session.local.with_outgoing(|out| {
                 self.encode_head(out, cx);
                 let gathered = self.gather(out, cx);
+                if let Gathered::End = gathered {
+                    // Whatever becomes of the last bytes: the server's part is over, and whoever has the answer
+                    // finds it counted.
+                    self.body = None;
+                }
                 (gathered, client.send(out, cx))
             });
             if sent.is_err() {
@@ -238,9 +243,7 @@ impl<'a> Writing<'a> {
                 Gathered::Waiting if client.is_flushed() => {
                     return poll_gone(session, cx).map(|()| End::Closed);
                 }
-                Gathered::Enough | Gathered::Waiting => {}
-                // Whatever becomes of the last bytes: the server's part is over.
-                Gathered::End => self.body = None,
+                Gathered::Enough | Gathered::Waiting | Gathered::End => {}
             }
         }
     }

@@ -183,7 +183,9 @@ impl Connection {
                 }
                 Poll::Ready(Err(_)) => return self.give_up_request(session),
                 Poll::Pending => {
-                    session.watchdog.begin(Wait::ServerReads, self.server_reads);
+                    if session.watchdog.begin(Wait::ServerReads, self.server_reads) {
+                        session.client.settle();
+                    }
                     return;
                 }
             }
