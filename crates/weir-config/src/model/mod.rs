@@ -151,14 +151,14 @@ impl Default for Resolver {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Limits {
     /// How many client connections may be open at once, all listeners together. Default (`auto`): what the
-    /// limit on open files allows at two files a session.
+    /// limit on open files allows at two files a session, or half of the memory at 32 KiB a session.
     pub sessions: SessionLimit,
 }
 
 /// How many client connections may be open at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SessionLimit {
-    /// Half of the limit on open files, less a reserve.
+    /// Half of the limit on open files, less a reserve, or what half of the memory holds at 32 KiB each.
     #[default]
     Auto,
     /// This many, at least 1.

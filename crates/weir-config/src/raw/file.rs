@@ -205,7 +205,8 @@ impl Section for Limits {
         "sessions",
         sessions,
         SESSIONS,
-        "How many client connections may be open at once; `auto` is half of the limit on open files."
+        "How many client connections may be open at once; `auto` is half of the limit on open \
+         files, or what half of the memory holds at 32 KiB each if that is less."
     )];
 }
 

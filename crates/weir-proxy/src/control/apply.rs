@@ -152,17 +152,25 @@ impl Control {
     }
 }
 
-/// The most sessions at once: as configured, or half of the files that may be open, less a reserve for
-/// listeners, checks, logs and the admin address.
+/// The most sessions at once: as configured, or what open files and memory allow.
 pub(crate) fn sessions_max(limit: SessionLimit) -> u64 {
-    const RESERVE: u64 = 256;
     match limit {
         SessionLimit::Count(count) => u64::from(count),
         SessionLimit::Auto => {
             let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-            files.map_or(u64::from(u32::MAX), |files| (files.saturating_sub(RESERVE) / 2).max(16))
+            let system = rustix::system::sysinfo();
+            sessions_allowed(files, system.totalram.saturating_mul(u64::from(system.mem_unit)))
         }
     }
+}
+
+/// Two files a session, less a reserve for listeners, checks, logs and the admin address; and no more than half
+/// of the memory when each session holds what a busy one may, with the kernel's part.
+fn sessions_allowed(files: Option<u64>, memory_bytes: u64) -> u64 {
+    const RESERVED_FILES: u64 = 256;
+    const SESSION_BYTES: u64 = 32 << 10;
+    let by_files = files.map_or(u64::MAX, |files| files.saturating_sub(RESERVED_FILES) / 2);
+    by_files.min(memory_bytes / 2 / SESSION_BYTES).max(16)
 }
 
 fn describe(target: &AccessLogTarget) -> String {
@@ -170,5 +178,18 @@ fn describe(target: &AccessLogTarget) -> String {
         AccessLogTarget::Off => "nothing".to_owned(),
         AccessLogTarget::Stdout => "standard output".to_owned(),
         AccessLogTarget::File(path) => path.display().to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sessions_allowed;
+
+    #[test]
+    fn files_or_memory_whichever_is_less_bounds_the_sessions() {
+        assert_eq!(sessions_allowed(Some(20_000), 24 << 30), 9_872);
+        assert_eq!(sessions_allowed(Some(1 << 20), 1 << 30), 16_384);
+        assert_eq!(sessions_allowed(None, 1 << 30), 16_384);
+        assert_eq!(sessions_allowed(Some(100), 1 << 30), 16);
     }
 }
