@@ -23,6 +23,7 @@ mod shared;
 pub mod snapshot;
 pub mod stats;
 mod upstream;
+mod wire;
 mod worker;
 
 pub use control::{Applied, ApplyError, Drained, ServerChange, UnknownServer};

@@ -7,9 +7,10 @@ use http::header::HeaderMap;
 use http::{StatusCode, Version};
 use http_body::Frame;
 
-use super::{DateCache, Outgoing};
+use super::DateCache;
 use crate::fields::{Field, Fields};
 use crate::head::{RequestHead, ResponseHead};
+use crate::wire::Outgoing;
 
 /// How a body's end is told (RFC 9112 section 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

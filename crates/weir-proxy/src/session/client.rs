@@ -14,7 +14,8 @@ use http_body::Frame;
 use crate::fields::{Field, Fields};
 use crate::framing::{Advance, HeadLimits, Part, Progress, RequestFraming, Violation};
 use crate::head::RequestHead;
-use crate::http1::{self, Arena, Outgoing, Socket, Wire};
+use crate::http1;
+use crate::wire::{Arena, Outgoing, Socket, Wire};
 
 /// What is read from a client at once while its next request has to wait.
 const READ_AHEAD_BYTES: usize = 4096;
@@ -46,9 +47,12 @@ pub(crate) enum NoRequest {
 }
 
 impl Client {
-    pub(crate) fn new(socket: std::net::TcpStream, limits: HeadLimits, body_bytes_max: u64) -> Self {
+    /// A connection that has just come in, `early` being what it has sent already.
+    pub(crate) fn new(socket: Socket, early: BytesMut, limits: HeadLimits, body_bytes_max: u64) -> Self {
+        let mut wire = Wire::new(socket);
+        wire.stash = early;
         Self(RefCell::new(Inner {
-            wire: Wire::new(Socket::Unwatched(socket)),
+            wire,
             framing: RequestFraming::new(limits, body_bytes_max),
             in_body: false,
             incomplete: false,

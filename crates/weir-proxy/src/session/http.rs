@@ -4,7 +4,6 @@
 //! gone with it.
 
 use std::future::poll_fn;
-use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -14,12 +13,13 @@ use ::http::{Method, StatusCode, Version};
 use http_body::Body;
 use tokio::io::AsyncWrite;
 
-use super::Session;
 use super::client::NoRequest;
 use super::watchdog::Wait;
+use super::{Incoming, Session};
 use crate::exchange::{self, ResponseBody, failure::Failure, respond};
 use crate::head::{RequestHead, ResponseHead};
-use crate::http1::{self, BodyEncoder, Outgoing, ResponseFraming};
+use crate::http1::{self, BodyEncoder, ResponseFraming};
+use crate::wire::Outgoing;
 use crate::worker::local::{Local, LocalListener};
 
 /// After the drain began, how long a client with an idle connection may still send one more request.
@@ -29,17 +29,15 @@ const IDLE_GRACE: Duration = Duration::from_secs(1);
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES_MAX: usize = 1 << 20;
 
-/// Serves one client connection to its end. Whoever polls it keeps the worker's clock
-/// ([`Local::tick`]).
-pub(crate) fn serve(
+/// Serves one client connection to its end.
+pub(super) fn serve(
     local: Rc<Local>,
     listener: Rc<LocalListener>,
-    socket: std::net::TcpStream,
-    peer: SocketAddr,
+    incoming: Incoming,
 ) -> impl Future<Output = ()> {
     // The first request has the time of a request's head; the next ones that of keep-alive.
     let first = listener.listener.config.timeouts.request_head;
-    let session = Rc::new(Session::new(local, listener, socket, peer));
+    let session = Rc::new(Session::new(local, listener, incoming));
     session.watchdog.begin(Wait::KeepAlive, first);
     run(session)
 }

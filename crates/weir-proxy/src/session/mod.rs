@@ -1,7 +1,8 @@
 //! A session: one client connection and everything that happens on it.
 
 pub(crate) mod client;
-pub(crate) mod http;
+mod http;
+mod incoming;
 pub(crate) mod tunnel;
 pub(crate) mod watchdog;
 
@@ -11,6 +12,8 @@ use std::rc::Rc;
 use std::task::Context;
 
 use ::http::Version;
+
+pub(crate) use self::incoming::{Incoming, serve};
 
 use self::client::Client;
 use self::tunnel::Tunnel;
@@ -44,15 +47,11 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    fn new(
-        local: Rc<Local>,
-        listener: Rc<LocalListener>,
-        socket: std::net::TcpStream,
-        peer: SocketAddr,
-    ) -> Self {
+    fn new(local: Rc<Local>, listener: Rc<LocalListener>, incoming: Incoming) -> Self {
+        let Incoming { socket, peer, early } = incoming;
         let limits = &listener.listener.config.limits;
         Self {
-            client: Client::new(socket, head_limits(&listener), limits.request_body_bytes),
+            client: Client::new(socket, early, head_limits(&listener), limits.request_body_bytes),
             watchdog: Watchdog::new(&local),
             listener_generation: Cell::new(local.view().generation),
             local,

@@ -16,7 +16,7 @@ use super::Session;
 use super::client::Client;
 use super::watchdog::{Wait, Watchdog};
 use crate::exchange::Exchange;
-use crate::http1::Socket;
+use crate::wire::Socket;
 use crate::worker::local::Lease;
 
 /// The server's end of a tunnel, ready to be joined to the client's.

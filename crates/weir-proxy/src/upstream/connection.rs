@@ -20,9 +20,10 @@ use crate::exchange::body::{Progress as BodyProgress, RequestBody};
 use crate::fields::Field;
 use crate::framing::{Advance, HeadLimits, Part, Progress, ResponseFraming, Violation};
 use crate::head::{RequestHead, ResponseHead};
-use crate::http1::{self, BodyEncoder, Outgoing, Socket, Wire};
+use crate::http1::{self, BodyEncoder};
 use crate::session::Session;
 use crate::session::watchdog::Wait;
+use crate::wire::{Outgoing, Socket, Wire};
 
 /// One HTTP/1 connection to a server.
 pub(crate) struct Connection {

@@ -19,7 +19,7 @@ use weir_config::model::Name;
 
 use super::Mail;
 use super::local::Local;
-use crate::session;
+use crate::session::{self, Incoming};
 
 /// A socket that is accepted from until this is dropped.
 pub(super) struct Acceptor {
@@ -84,7 +84,7 @@ async fn accept_until(
 }
 
 /// Takes one connection out of the socket's queue, with one system call. The runtime is not told of it: see
-/// [`Socket`](crate::http1::Socket).
+/// [`Socket`](crate::wire::Socket).
 fn accept(socket: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let (stream, peer) = rustix::net::acceptfrom_with(socket, flags)?;
@@ -139,7 +139,7 @@ pub(super) fn begin(local: &Rc<Local>, listener: &str, stream: TcpStream, peer: 
     let name = listener.listener.config.name.clone();
     local.tick();
     let clock = Rc::clone(local);
-    let mut session = Box::pin(session::http::serve(Rc::clone(local), listener, stream, peer));
+    let mut session = session::serve(Rc::clone(local), listener, Incoming::new(stream, peer));
     let task = tokio::task::spawn_local(poll_fn(move |cx| {
         let _ended = &ended; // dropped with the session
         clock.tick();

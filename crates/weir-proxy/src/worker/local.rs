@@ -16,12 +16,13 @@ use super::deadline::Deadlines;
 use super::sessions::Sessions;
 use crate::access_log::Sink;
 use crate::balancer::{Balancer, Members, PickKey};
-use crate::http1::{Arena, DateCache, Outgoing};
+use crate::http1::DateCache;
 use crate::retry::Budget;
 use crate::shared::Shared;
 use crate::snapshot::{Listener, Pool, Server, Snapshot};
 use crate::stats::{ListenerCounters, PoolCounters, ServerCounters, WorkerCounters};
 use crate::upstream::idle::Idle;
+use crate::wire::{Arena, Outgoing};
 
 /// What one worker has for itself.
 pub(crate) struct Local {

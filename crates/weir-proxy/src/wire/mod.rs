@@ -1,4 +1,17 @@
-//! A socket, and the few bytes that wait on either side of it.
+//! The wire of one connection, whatever is spoken on it: a socket, and the few bytes that wait on either side
+//! of it.
+//!
+//! No connection owns a buffer: bytes are read into the worker's [`Arena`] and written from the worker's
+//! [`Outgoing`]. Only what a peer has sent ahead, or does not take yet, is copied and kept ([`Wire`]). So an
+//! idle connection is its socket and little more, and a stalled one holds one piece.
+
+mod arena;
+mod outgoing;
+mod socket;
+
+pub(crate) use arena::Arena;
+pub(crate) use outgoing::Outgoing;
+pub(crate) use socket::Socket;
 
 use std::io;
 use std::pin::Pin;
@@ -6,8 +19,6 @@ use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::AsyncWrite;
-
-use super::{Arena, Outgoing, Socket};
 
 /// One side's connection.
 pub(crate) struct Wire {

@@ -1,0 +1,42 @@
+//! A client's connection as it comes in, and the way to its protocol.
+//!
+//! What lies beneath the protocol is dealt with here, one layer after the other, and leaves what is known by
+//! then in [`Incoming`]. A connection without such layers goes straight to its protocol and costs nothing more.
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::rc::Rc;
+
+use bytes::BytesMut;
+use weir_config::model::Protocol;
+
+use super::http;
+use crate::wire::Socket;
+use crate::worker::local::{Local, LocalListener};
+
+/// A client's connection on its way to its protocol.
+pub(crate) struct Incoming {
+    pub(crate) socket: Socket,
+    /// Who is at the other end.
+    pub(crate) peer: SocketAddr,
+    /// What has been read already and belongs to the protocol.
+    pub(crate) early: BytesMut,
+}
+
+impl Incoming {
+    /// A connection that was just accepted.
+    pub(crate) fn new(socket: std::net::TcpStream, peer: SocketAddr) -> Self {
+        Self { socket: Socket::Unwatched(socket), peer, early: BytesMut::new() }
+    }
+}
+
+/// Serves one client connection to its end. Whoever polls it keeps the worker's clock ([`Local::tick`]).
+pub(crate) fn serve(
+    local: Rc<Local>,
+    listener: Rc<LocalListener>,
+    incoming: Incoming,
+) -> Pin<Box<dyn Future<Output = ()>>> {
+    match listener.listener.config.protocol {
+        Protocol::Http => Box::pin(http::serve(local, listener, incoming)),
+    }
+}
