@@ -39,6 +39,7 @@ use crate::session::Session;
 use crate::session::tunnel::Tunnel;
 use crate::session::watchdog::Wait;
 use crate::upstream::connection::{Connection, SendError};
+use crate::upstream::dial::dial;
 use crate::worker::local::{Lease, LocalPool};
 
 /// Serves one request of `session`.
@@ -283,12 +284,11 @@ async fn connection(exchange: &mut Exchange, lease: &Lease) -> Result<Box<Connec
     lease.server.counters().connects.add(1);
     let watchdog = &exchange.session().watchdog;
     // Boxed, as all that seldom waits: a future is as large as the largest thing it may wait for.
-    let opening =
-        Box::pin(watchdog.within(Wait::Connect, config.timeouts.connect, Connection::open(address, limits)));
+    let opening = Box::pin(watchdog.within(Wait::Connect, config.timeouts.connect, dial(address)));
     match opening.await {
-        Ok(Ok(connection)) => {
+        Ok(Ok(socket)) => {
             exchange.connected();
-            Ok(connection)
+            Ok(Connection::new(socket, limits))
         }
         Ok(Err(error)) => Err(failed(Failure::UpstreamConnect(error))),
         Err(_) => Err(failed(Failure::UpstreamConnectTimeout)),

@@ -5,7 +5,6 @@
 //! asked for.
 
 use std::future::poll_fn;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -13,7 +12,6 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use http_body::{Body, Frame};
-use tokio::net::TcpStream;
 use weir_config::model::PoolTimeouts;
 
 use crate::exchange::body::{Progress as BodyProgress, RequestBody};
@@ -87,15 +85,10 @@ pub(crate) enum BodyError {
 }
 
 impl Connection {
-    /// Connects to `address`. Bounded by the caller.
-    ///
-    /// # Errors
-    /// What the kernel says of the connection.
-    pub(crate) async fn open(address: SocketAddr, limits: HeadLimits) -> std::io::Result<Box<Self>> {
-        let socket = TcpStream::connect(address).await?;
-        socket.set_nodelay(true)?;
-        Ok(Box::new(Self {
-            wire: Wire::new(Socket::Watched(socket)),
+    /// A connection on a socket that was just opened.
+    pub(crate) fn new(socket: Socket, limits: HeadLimits) -> Box<Self> {
+        Box::new(Self {
+            wire: Wire::new(socket),
             framing: ResponseFraming::new(limits),
             request: None,
             state: State::Ended,
@@ -103,7 +96,7 @@ impl Connection {
             server_reads: Duration::ZERO,
             spent: false,
             reused: false,
-        }))
+        })
     }
 
     /// Sends a request and waits for the head of the answer. The rest of the request goes on while the answer's body is read

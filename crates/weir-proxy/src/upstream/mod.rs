@@ -4,5 +4,6 @@
 //! request crosses no task and no channel between the client's socket and the server's.
 
 pub(crate) mod connection;
+pub(crate) mod dial;
 pub(crate) mod idle;
 pub(crate) mod queue;
