@@ -13,6 +13,7 @@ mod drain;
 mod health;
 mod http;
 mod names;
+mod overload;
 mod real_peers;
 mod reload;
 mod retries;

@@ -67,6 +67,7 @@ async fn run(session: Rc<Session>) {
                 session.watchdog.clear();
                 let keep_alive = session.listener().listener.config.timeouts.keep_alive;
                 session.watchdog.begin(Wait::KeepAlive, keep_alive);
+                session.watchdog.set_spare(true);
             }
             End::Closed => return,
             End::Reset => return reset(&session),
@@ -123,6 +124,7 @@ fn poll_next(session: &Session, ending: &mut bool, cx: &mut Context<'_>) -> Poll
         Poll::Pending => {}
     }
     if session.client.has_part_of_head() {
+        watchdog.set_spare(false);
         watchdog.end(Wait::KeepAlive);
         watchdog.begin(Wait::RequestHead, session.listener().listener.config.timeouts.request_head);
         if watchdog.poll_expired(Wait::RequestHead, cx) {
@@ -135,7 +137,8 @@ fn poll_next(session: &Session, ending: &mut bool, cx: &mut Context<'_>) -> Poll
         watchdog.end(Wait::KeepAlive);
         watchdog.begin(Wait::KeepAlive, IDLE_GRACE);
     }
-    if watchdog.poll_expired(Wait::KeepAlive, cx) { Poll::Ready(Next::Close) } else { Poll::Pending }
+    let over = watchdog.is_shed() || watchdog.poll_expired(Wait::KeepAlive, cx);
+    if over { Poll::Ready(Next::Close) } else { Poll::Pending }
 }
 
 /// What has to be remembered of a request while it is answered.

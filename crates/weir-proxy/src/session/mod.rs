@@ -103,6 +103,7 @@ impl Session {
         self.exchanges.set(self.exchanges.get() + 1);
         self.http10.set(version == Version::HTTP_10);
         self.watchdog.clear();
+        self.watchdog.set_spare(false);
     }
 
     /// Passes an interim response on, unless the client can't know what it is.

@@ -135,6 +135,16 @@ impl Watchdog {
         outcome
     }
 
+    /// Waits with nothing under way, and could go if room is needed; or no longer.
+    pub(crate) fn set_spare(&self, spare: bool) {
+        self.deadline.set_spare(spare);
+    }
+
+    /// Whether the session is asked to make room for others.
+    pub(crate) fn is_shed(&self) -> bool {
+        self.deadline.is_shed()
+    }
+
     /// Sets the deadline to the first of the waits that are not over yet.
     fn arm(&self) {
         let now = self.local.now_micros();

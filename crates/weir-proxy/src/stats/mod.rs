@@ -142,6 +142,7 @@ counters! {
         sessions: "Sessions this worker began.",
         sessions_closed: "Sessions this worker ended.",
         accept_errors: "Connections that could not be accepted.",
+        sessions_shed: "Idle sessions closed to make room at the limit on sessions.",
         accept_pauses: "Times accepting paused because the limit on sessions was reached.",
         panics: "Sessions ended by a defect in Weir.",
     }
@@ -157,6 +158,7 @@ impl PerWorker<WorkerCounters> {
             sessions: block.sessions.get(),
             sessions_closed: block.sessions_closed.get(),
             accept_errors: block.accept_errors.get(),
+            sessions_shed: block.sessions_shed.get(),
             accept_pauses: block.accept_pauses.get(),
             panics: block.panics.get(),
         }

@@ -41,6 +41,8 @@ pub(crate) struct Local {
     now_micros: Cell<u64>,
     start: Instant,
     pub(crate) sessions: Sessions,
+    /// When the limit on sessions was last found reached.
+    pub(crate) limit_reached: Cell<Option<Instant>>,
     /// No new exchange on kept connections: every session ends with its exchange.
     draining: Cell<bool>,
     /// Wakes the sessions when `draining` is set or a listener went away.
@@ -103,6 +105,7 @@ impl Local {
             now_micros: Cell::new(0),
             start,
             sessions: Sessions::default(),
+            limit_reached: Cell::new(None),
             draining: Cell::new(false),
             attention: tokio::sync::Notify::new(),
             cache: RefCell::new(cache),
