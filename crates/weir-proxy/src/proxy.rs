@@ -38,9 +38,6 @@ pub enum StartError {
     /// The kernel gives no thread, or the log can't be opened.
     #[error("can't start: {0}")]
     System(#[from] io::Error),
-    /// The control loop ended by a defect in Weir.
-    #[error("the control loop is gone")]
-    Gone,
 }
 
 /// How long the access log may take to write what it still holds at the end.
