@@ -4,6 +4,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU16;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use proptest::collection::vec;
@@ -159,10 +160,15 @@ fn limits() -> impl Strategy<Value = ListenerLimits> {
 }
 
 fn listener(pools: usize) -> impl Strategy<Value = Listener> {
-    let timeouts =
-        (time(), time(), time(), time()).prop_map(|(request_head, body_idle, keep_alive, tunnel_idle)| {
-            ListenerTimeouts { request_head, body_idle, keep_alive, tunnel_idle }
-        });
+    let timeouts = (time(), time(), time(), time(), time()).prop_map(
+        |(tls_handshake, request_head, body_idle, keep_alive, tunnel_idle)| ListenerTimeouts {
+            tls_handshake,
+            request_head,
+            body_idle,
+            keep_alive,
+            tunnel_idle,
+        },
+    );
     let forwarded = any::<(bool, bool, bool)>().prop_map(|(x_forwarded, forwarded, via)| ForwardedFields {
         x_forwarded,
         forwarded,
@@ -175,18 +181,71 @@ fn listener(pools: usize) -> impl Strategy<Value = Listener> {
         prop_oneof![Just(ListenerTimeouts::default()), timeouts],
         prop_oneof![Just(ListenerLimits::default()), limits()],
         routes,
+        (proptest::option::of(listener_tls()), any::<bool>(), proptest::option::of(1_u64..87_600 * 3600)),
     )
-        .prop_map(|((binds, trusted_proxies, forwarded), timeouts, limits, routes)| Listener {
-            name: "".into(),
-            // Filled in when all are there: names and binds are unique.
-            bind: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0)); binds],
-            protocol: Protocol::Http,
-            trusted_proxies,
-            forwarded,
-            timeouts,
-            limits,
-            routes,
-        })
+        .prop_map(
+            |((binds, trusted_proxies, forwarded), timeouts, limits, routes, (tls, redirect, hsts))| {
+                Listener {
+                    name: "".into(),
+                    // Filled in when all are there: names and binds are unique.
+                    bind: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0)); binds],
+                    protocol: Protocol::Http,
+                    https_redirect: redirect && tls.is_none(),
+                    hsts: hsts.map(Duration::from_secs),
+                    tls,
+                    trusted_proxies,
+                    forwarded,
+                    timeouts,
+                    limits,
+                    routes,
+                }
+            },
+        )
+}
+
+fn listener_tls() -> impl Strategy<Value = ListenerTls> {
+    let file = || "/[a-z /]{1,10}".prop_map(PathBuf::from);
+    let some = move || proptest::option::of(file());
+    let certificates = vec((file(), some(), some()), 1..3).prop_map(|files| {
+        files
+            .into_iter()
+            .map(|(certificate, key, ocsp)| CertificateFiles { certificate, key, ocsp })
+            .collect()
+    });
+    let mode = select(vec![
+        ClientCertificateMode::None,
+        ClientCertificateMode::Optional,
+        ClientCertificateMode::Required,
+    ]);
+    let header = proptest::option::of(Just(http::HeaderName::from_static("x-subject")));
+    let clients = (mode, file(), some(), header).prop_map(|(mode, ca, crl, header)| ClientCertificates {
+        mode,
+        ca,
+        crl,
+        header,
+    });
+    (certificates, any::<(bool, bool)>(), proptest::option::of(clients)).prop_map(
+        |(certificates, (strict_sni, new), client_certificates)| ListenerTls {
+            certificates,
+            strict_sni,
+            min_version: if new { TlsVersion::V1_3 } else { TlsVersion::V1_2 },
+            client_certificates,
+            ..ListenerTls::default()
+        },
+    )
+}
+
+fn pool_tls() -> impl Strategy<Value = PoolTls> {
+    let some = || proptest::option::of("/[a-z /]{1,10}".prop_map(PathBuf::from));
+    (any::<bool>(), some(), proptest::option::of(host()), proptest::option::of((some(), some()))).prop_map(
+        |(verified, ca, server_name, own)| PoolTls {
+            verify: if verified { Verify::Full } else { Verify::None },
+            ca,
+            server_name,
+            key: own.clone().and_then(|(certificate, key)| certificate.and(key)),
+            certificate: own.and_then(|(certificate, _)| certificate),
+        },
+    )
 }
 
 fn server() -> impl Strategy<Value = Server> {
@@ -242,6 +301,7 @@ fn check() -> impl Strategy<Value = Check> {
             fall: 3,
             jitter_percent,
             port,
+            tls: false,
         })
 }
 
@@ -283,14 +343,21 @@ fn pool() -> impl Strategy<Value = Pool> {
     let servers = proptest::collection::btree_map(name(), server(), 1..5);
     let slow_start = prop_oneof![Just(Duration::ZERO), time()];
     (
-        (balance, servers, any::<bool>(), proptest::option::of(check()), slow_start),
+        (
+            balance,
+            servers,
+            any::<bool>(),
+            proptest::option::of(check()),
+            slow_start,
+            proptest::option::of(pool_tls()),
+        ),
         prop_oneof![Just(PoolTimeouts::default()), timeouts],
         prop_oneof![Just(PoolLimits::default()), limits],
         retries,
         ejection,
     )
         .prop_map(
-            |((balance, servers, named, check, slow_start), timeouts, limits, retries, ejection)| {
+            |((balance, servers, named, check, slow_start, tls), timeouts, limits, retries, ejection)| {
                 let mut servers: Vec<_> = servers
                     .into_iter()
                     .map(|(name, server)| if named { Server { name: name.into(), ..server } } else { server })
@@ -301,7 +368,8 @@ fn pool() -> impl Strategy<Value = Pool> {
                     name: "".into(),
                     balance,
                     servers,
-                    check,
+                    check: check.map(|check| Check { tls: tls.is_some(), ..check }),
+                    tls,
                     slow_start,
                     timeouts,
                     limits,

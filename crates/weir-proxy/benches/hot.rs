@@ -311,6 +311,9 @@ mod heads {
             name: "web".into(),
             bind: vec![],
             protocol: model::Protocol::Http,
+            tls: None,
+            https_redirect: false,
+            hsts: None,
             trusted_proxies: vec![],
             forwarded: model::ForwardedFields::default(),
             timeouts: model::ListenerTimeouts::default(),
@@ -374,6 +377,7 @@ mod access_log {
             pool: Some("api"),
             server: Some("a1"),
             upstream: Some(([10, 0, 0, 1], 8080).into()),
+            tls: None,
             retries: 0,
             times: Times {
                 queue: None,

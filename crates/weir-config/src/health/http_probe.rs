@@ -14,7 +14,7 @@ use http_body_util::{BodyExt, Empty};
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{Passed, ProbeError, ProbeOutcome};
@@ -35,7 +35,7 @@ const USER_AGENT: &str = concat!("weir-check/", env!("CARGO_PKG_VERSION"));
 /// Asks over `stream` and judges the answer, by `deadline`.
 pub(super) async fn probe(
     check: &HttpCheck,
-    stream: TcpStream,
+    stream: impl AsyncRead + AsyncWrite + Unpin,
     default_host: &str,
     deadline: Instant,
 ) -> ProbeOutcome {

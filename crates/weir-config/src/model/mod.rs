@@ -6,6 +6,7 @@
 mod listener;
 mod pool;
 mod route;
+mod tls;
 
 pub use listener::{ForwardedFields, Listener, ListenerLimits, ListenerTimeouts, Protocol};
 pub use pool::{
@@ -15,6 +16,11 @@ pub use pool::{
 pub use route::{
     Action, FieldMatch, FieldTest, HostPattern, PathMatch, Pattern, PoolId, Redirect, Respond, Route,
     RouteMatch,
+};
+
+pub use tls::{
+    Alpn, CertificateFiles, ClientCertificateMode, ClientCertificates, ListenerTls, PoolTls, TlsVersion,
+    Verify,
 };
 
 use std::net::{Ipv4Addr, SocketAddr};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::{HeaderName, Method, StatusCode};
 
-use super::Name;
+use super::{Name, PoolTls};
 
 /// A named group of servers, a balancing algorithm and a health check.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +17,8 @@ pub struct Pool {
     pub balance: Balance,
     /// At least one, with unique names.
     pub servers: Vec<Server>,
+    /// How the servers are spoken to in TLS. Default not at all.
+    pub tls: Option<PoolTls>,
     /// The active check. Default none: a server is then healthy until traffic shows otherwise.
     pub check: Option<Check>,
     /// How long a server that comes up takes to get its full share. Default zero: at once.
@@ -163,6 +165,8 @@ pub struct Check {
     pub jitter_percent: u8,
     /// Probe this port instead of the server's own.
     pub port: Option<u16>,
+    /// Probe in TLS, as the pool speaks it. Default: if it does.
+    pub tls: bool,
 }
 
 impl Check {
@@ -178,6 +182,7 @@ impl Check {
             fall: 3,
             jitter_percent: 10,
             port: None,
+            tls: false,
         }
     }
 }

@@ -32,10 +32,14 @@ pub(super) fn file(config: &Config) -> raw::File {
 }
 
 fn listener(listener: &Listener, pools: &[Pool]) -> raw::Listener {
-    let Listener { name: _, bind, protocol, trusted_proxies, forwarded, timeouts, limits, routes } = listener;
+    let Listener { name: _, bind, protocol, tls, https_redirect, hsts, trusted_proxies, .. } = listener;
+    let Listener { forwarded, timeouts, limits, routes, .. } = listener;
     raw::Listener {
         bind: bind.iter().copied().map(at).collect(),
         protocol: *protocol,
+        tls: tls.clone().map(at),
+        https_redirect: at(*https_redirect),
+        hsts: hsts.map(at),
         trusted_proxies: trusted_proxies.iter().copied().map(at).collect(),
         forwarded: *forwarded,
         timeouts: timeouts.clone(),
@@ -70,7 +74,8 @@ fn route(route: &Route, pools: &[Pool]) -> raw::Route {
 }
 
 fn pool(pool: &Pool) -> raw::Pool {
-    let Pool { name: _, balance, servers, check: _, slow_start, timeouts, limits, retries, ejection } = pool;
+    let Pool { name: _, balance, servers, tls, check: _, slow_start, timeouts, limits, retries, ejection } =
+        pool;
     let (word, header) = match balance {
         Balance::RoundRobin => (BalanceWord::RoundRobin, None),
         Balance::LeastConnections => (BalanceWord::LeastConnections, None),
@@ -84,7 +89,8 @@ fn pool(pool: &Pool) -> raw::Pool {
         balance: at(word),
         hash_header: header,
         servers: servers.iter().map(|s| at(server(s))).collect(),
-        check: pool.check.as_ref().map(check),
+        tls: tls.clone().map(at),
+        check: pool.check.as_ref().map(|c| at(check(c, tls.is_some()))),
         slow_start: *slow_start,
         timeouts: timeouts.clone(),
         limits: limits.clone(),
@@ -106,8 +112,8 @@ fn server(server: &Server) -> raw::Server {
     }
 }
 
-fn check(check: &Check) -> raw::Check {
-    let Check { kind, interval, interval_changing, timeout, rise, fall, jitter_percent, port } = check;
+fn check(check: &Check, pool_tls: bool) -> raw::Check {
+    let Check { kind, interval, interval_changing, timeout, rise, fall, jitter_percent, port, tls } = check;
     let (http, tcp) = match kind {
         CheckKind::Http(http) => (Some(http.clone()), None),
         CheckKind::Tcp => (None, Some(())),
@@ -122,5 +128,6 @@ fn check(check: &Check) -> raw::Check {
         fall: *fall,
         jitter_percent: *jitter_percent,
         port: *port,
+        tls: (*tls != pool_tls).then_some(*tls),
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::codec::{
-    AUTHORITY, Codec, Context, Field, Form, METHOD, Nested, Number, Optional, Percent, Problem, Rule,
+    AUTHORITY, Bool, Codec, Context, Field, Form, METHOD, Nested, Number, Optional, Percent, Problem, Rule,
     STATUSES, Section, Shape, TARGET, TEXT, TIME, field, nested,
 };
 use crate::model::{self, HttpCheck};
@@ -21,6 +21,7 @@ pub(crate) struct Check {
     pub(crate) fall: u16,
     pub(crate) jitter_percent: u8,
     pub(crate) port: Option<u16>,
+    pub(crate) tls: Option<bool>,
 }
 
 impl Default for Check {
@@ -35,6 +36,7 @@ impl Default for Check {
             fall,
             jitter_percent,
             port,
+            tls: _,
         } = check;
         Self {
             http: None,
@@ -46,6 +48,7 @@ impl Default for Check {
             fall,
             jitter_percent,
             port,
+            tls: None,
         }
     }
 }
@@ -84,6 +87,7 @@ impl Section for Check {
             "Probe this port instead of the server's own.",
             default "the server's port"
         ),
+        field!("tls", tls, Optional(Bool), "Probe in TLS, as the pool speaks it.", default "if the pool has `tls`"),
     ];
     const RULES: &'static [Rule] = &[Rule::OneOf(&["http", "tcp"])];
 }

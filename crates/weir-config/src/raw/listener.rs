@@ -1,15 +1,16 @@
 //! Listeners.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use ipnet::IpNet;
 
 use super::Route;
 use crate::codec::{
-    BIND, Bool, Codec, Context, Field, Form, List, NET, Number, OneOrMany, Placed, Problem, Section, Shape,
-    SizeOf, TIME, Words, field, nested,
+    AGE, BIND, Bool, Codec, Context, Field, Form, List, NET, Number, OneOrMany, Optional, Placed, Problem,
+    Section, Shape, SizeOf, TIME, Words, field, nested,
 };
-use crate::model::{ForwardedFields, ListenerLimits, ListenerTimeouts, Protocol};
+use crate::model::{ForwardedFields, ListenerLimits, ListenerTimeouts, ListenerTls, Protocol};
 use crate::tree::{At, NodeId};
 
 /// One listener.
@@ -17,6 +18,9 @@ use crate::tree::{At, NodeId};
 pub(crate) struct Listener {
     pub(crate) bind: Vec<At<SocketAddr>>,
     pub(crate) protocol: Protocol,
+    pub(crate) tls: Option<At<ListenerTls>>,
+    pub(crate) https_redirect: At<bool>,
+    pub(crate) hsts: Option<At<Duration>>,
     pub(crate) trusted_proxies: Vec<At<IpNet>>,
     pub(crate) forwarded: ForwardedFields,
     pub(crate) timeouts: ListenerTimeouts,
@@ -29,6 +33,25 @@ impl Section for Listener {
     const FIELDS: &'static [&'static dyn Field<Self>] = &[
         field!(required "bind", bind, OneOrMany(Placed(BIND)), "The addresses to listen on; no two listeners share one. Port 0: one that is free."),
         field!("protocol", protocol, ProtocolWord, "What is spoken there."),
+        field!(
+            "tls",
+            tls,
+            Optional(Placed(nested::<ListenerTls>())),
+            "How TLS is spoken there; without it, it is not."
+        ),
+        field!(
+            "https_redirect",
+            https_redirect,
+            Placed(Bool),
+            "Answer every request with 308 to the same host and path in https."
+        ),
+        field!(
+            "hsts",
+            hsts,
+            Optional(Placed(AGE)),
+            "For how long browsers are to use https alone: `Strict-Transport-Security` on every answer over TLS.",
+            default "none is sent"
+        ),
         field!(
             "trusted_proxies",
             trusted_proxies,
@@ -97,6 +120,7 @@ impl Section for ForwardedFields {
 impl Section for ListenerTimeouts {
     const WHAT: &'static str = "listener's timeouts section";
     const FIELDS: &'static [&'static dyn Field<Self>] = &[
+        field!("tls_handshake", tls_handshake, TIME, "From a connection to the end of its TLS handshake."),
         field!(
             "request_head",
             request_head,

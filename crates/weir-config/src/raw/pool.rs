@@ -9,7 +9,7 @@ use crate::codec::{
     Bool, Codec, Context, FIELD_NAME, Field, Form, List, NAME, Nested, Number, Optional, Percent, Placed,
     SERVER_ADDRESS, Section, ServerText, Shape, SizeOf, TIME, TIME_OR_ZERO, Words, field, nested,
 };
-use crate::model::{self, Ejection, Expand, PoolLimits, PoolTimeouts, Retries, Weight};
+use crate::model::{self, Ejection, Expand, PoolLimits, PoolTimeouts, PoolTls, Retries, Weight};
 use crate::tree::{At, NodeId, ScalarType};
 
 /// One pool.
@@ -18,7 +18,8 @@ pub(crate) struct Pool {
     pub(crate) balance: At<BalanceWord>,
     pub(crate) hash_header: Option<At<HeaderName>>,
     pub(crate) servers: Vec<At<Server>>,
-    pub(crate) check: Option<Check>,
+    pub(crate) tls: Option<At<PoolTls>>,
+    pub(crate) check: Option<At<Check>>,
     pub(crate) slow_start: Duration,
     pub(crate) timeouts: PoolTimeouts,
     pub(crate) limits: PoolLimits,
@@ -38,9 +39,15 @@ impl Section for Pool {
         ),
         field!(required "servers", servers, List { of: Placed(ServerCodec), min: 1 }, "The servers, with unique names."),
         field!(
+            "tls",
+            tls,
+            Optional(Placed(nested::<PoolTls>())),
+            "How the servers are spoken to in TLS; without it, they are not."
+        ),
+        field!(
             "check",
             check,
-            Optional(nested::<Check>()),
+            Optional(Placed(nested::<Check>())),
             "The active check; without one, a server is healthy until traffic shows otherwise."
         ),
         field!(

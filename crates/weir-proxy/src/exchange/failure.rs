@@ -38,6 +38,9 @@ pub(crate) enum Failure {
     /// The server did not accept a connection in time.
     #[error("no connection to the server in time (timeouts.connect)")]
     UpstreamConnectTimeout,
+    /// The server and we did not agree on TLS, or it is not whom its certificate must be for.
+    #[error("no TLS with the server: {0}")]
+    UpstreamTls(String),
     /// The server closed the connection without an answer.
     #[error("the server closed the connection without an answer")]
     UpstreamNoAnswer,
@@ -125,7 +128,7 @@ impl Failure {
             Self::DownstreamBodyTimeout => (StatusCode::REQUEST_TIMEOUT, b"cD", SessionEnds),
             Self::DownstreamStuck => (CLIENT_CLOSED_REQUEST, b"cD", SessionEnds),
             Self::DownstreamGone => (CLIENT_CLOSED_REQUEST, b"CD", SessionEnds),
-            Self::UpstreamConnect(_) => (StatusCode::BAD_GATEWAY, b"SC", ServerBlamed),
+            Self::UpstreamConnect(_) | Self::UpstreamTls(_) => (StatusCode::BAD_GATEWAY, b"SC", ServerBlamed),
             Self::UpstreamConnectTimeout => (StatusCode::GATEWAY_TIMEOUT, b"sC", ServerBlamed),
             Self::UpstreamNoAnswer | Self::UpstreamTruncated | Self::UpstreamMalformed(_) => {
                 (StatusCode::BAD_GATEWAY, b"SH", ServerBlamed)

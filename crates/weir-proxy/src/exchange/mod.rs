@@ -39,13 +39,14 @@ use crate::session::Session;
 use crate::session::tunnel::Tunnel;
 use crate::session::watchdog::Wait;
 use crate::upstream::connection::{Connection, SendError};
-use crate::upstream::dial::dial;
+use crate::upstream::dial::{DialError, Secure, dial};
 use crate::worker::local::{Lease, LocalPool};
 
 /// Serves one request of `session`.
 pub(crate) async fn handle(session: &Rc<Session>, head: Box<RequestHead>) -> (ResponseHead, ResponseBody) {
     let mut exchange = Exchange::begin(session, &head);
-    match serve(&mut exchange, head).await {
+    let served = serve(&mut exchange, head).await;
+    let (mut head, body) = match served {
         Ok(Served::Local(answer)) => local(exchange, answer),
         Ok(Served::Relayed(head, relayed)) => (head, ResponseBody::relayed(relayed, exchange)),
         Ok(Served::Tunnel(head, connection, lease)) => {
@@ -63,7 +64,11 @@ pub(crate) async fn handle(session: &Rc<Session>, head: Box<RequestHead>) -> (Re
             exchange.failed(failure);
             local(exchange, answer)
         }
+    };
+    if let Some(age) = session.hsts() {
+        respond::strict_transport(&mut head, age);
     }
+    (head, body)
 }
 
 /// What became of a request.
@@ -90,8 +95,12 @@ async fn serve(exchange: &mut Exchange, mut head: Box<RequestHead>) -> Result<Se
     let listener = exchange.listener();
     let config = &listener.listener.config;
     let target = Target::of(&head)?;
-    let client = Client::of(config, exchange.session().peer, &head.fields);
+    let tls = exchange.session().tls.clone();
+    let client = Client::of(config, exchange.session().peer, tls.as_deref(), &head.fields);
     exchange.client_is(client.address);
+    if config.https_redirect {
+        return Ok(Served::Local(respond::to_https(target.authority(), target.path_and_query())));
+    }
     let view = RequestView {
         host: target.host(),
         path: target.path(),
@@ -104,7 +113,12 @@ async fn serve(exchange: &mut Exchange, mut head: Box<RequestHead>) -> Result<Se
     match action {
         Action::Respond(respond) => Ok(Served::Local(respond::fixed(respond))),
         Action::Redirect(redirect) => {
-            let answer = respond::redirect(redirect, "http", target.authority(), target.path_and_query());
+            let answer = respond::redirect(
+                redirect,
+                exchange.session().scheme(),
+                target.authority(),
+                target.path_and_query(),
+            );
             Ok(Served::Local(answer))
         }
         Action::Pool(id) => {
@@ -123,7 +137,7 @@ async fn serve(exchange: &mut Exchange, mut head: Box<RequestHead>) -> Result<Se
 async fn relay(
     exchange: &mut Exchange,
     pool: &Rc<LocalPool>,
-    client: &Client,
+    client: &Client<'_>,
     mut head: Box<RequestHead>,
     body: RequestBody,
 ) -> Result<Served, Failure> {
@@ -283,14 +297,17 @@ async fn connection(exchange: &mut Exchange, lease: &Lease) -> Result<Box<Connec
     };
     lease.server.counters().connects.add(1);
     let watchdog = &exchange.session().watchdog;
+    let secure =
+        lease.pool.pool.tls.as_deref().map(|tls| Secure { tls, server: &lease.server.server.config.address });
     // Boxed, as all that seldom waits: a future is as large as the largest thing it may wait for.
-    let opening = Box::pin(watchdog.within(Wait::Connect, config.timeouts.connect, dial(address)));
+    let opening = Box::pin(watchdog.within(Wait::Connect, config.timeouts.connect, dial(address, secure)));
     match opening.await {
         Ok(Ok(socket)) => {
             exchange.connected();
             Ok(Connection::new(socket, limits))
         }
-        Ok(Err(error)) => Err(failed(Failure::UpstreamConnect(error))),
+        Ok(Err(DialError::Connect(error))) => Err(failed(Failure::UpstreamConnect(error))),
+        Ok(Err(DialError::Tls(error))) => Err(failed(Failure::UpstreamTls(error.to_string()))),
         Err(_) => Err(failed(Failure::UpstreamConnectTimeout)),
     }
 }

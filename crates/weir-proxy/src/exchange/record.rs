@@ -279,6 +279,7 @@ impl Exchange {
             pool: self.pool.as_ref().map(|pool| &*pool.pool.config.name),
             server: self.server.as_ref().map(|server| &*server.server.name),
             upstream: self.server.as_ref().and_then(|server| server.server.address),
+            tls: self.session.tls.as_deref().map(|tls| (tls.version, tls.cipher)),
             retries: u32::from(self.retries),
             times: Times {
                 queue: self.queue,

@@ -10,10 +10,11 @@ use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::Context;
+use std::time::Duration;
 
 use ::http::Version;
 
-pub(crate) use self::incoming::{Incoming, serve};
+pub(crate) use self::incoming::{Incoming, Secured, serve};
 
 use self::client::Client;
 use self::tunnel::Tunnel;
@@ -30,6 +31,8 @@ pub(crate) struct Session {
     pub(crate) peer: SocketAddr,
     pub(crate) client: Client,
     pub(crate) watchdog: Watchdog,
+    /// What is known of its TLS, if it has that.
+    pub(crate) tls: Option<Rc<Secured>>,
     /// As of the last exchange's snapshot.
     listener: RefCell<Rc<LocalListener>>,
     listener_generation: Cell<u64>,
@@ -48,7 +51,7 @@ pub(crate) struct Session {
 
 impl Session {
     fn new(local: Rc<Local>, listener: Rc<LocalListener>, incoming: Incoming) -> Self {
-        let Incoming { socket, peer, early } = incoming;
+        let Incoming { socket, peer, early, tls } = incoming;
         let limits = &listener.listener.config.limits;
         Self {
             client: Client::new(socket, early, head_limits(&listener), limits.request_body_bytes),
@@ -56,6 +59,7 @@ impl Session {
             listener_generation: Cell::new(local.view().generation),
             local,
             peer,
+            tls,
             listener: RefCell::new(listener),
             orphaned: Cell::new(false),
             exchanges: Cell::new(0),
@@ -82,6 +86,17 @@ impl Session {
             }
         }
         Rc::clone(&self.listener.borrow())
+    }
+
+    /// `https` over TLS, else `http`.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
+
+    /// What `Strict-Transport-Security` is to say; over TLS only (RFC 6797 section 7.2).
+    pub(crate) fn hsts(&self) -> Option<Duration> {
+        self.tls.as_ref()?;
+        self.listener.borrow().listener.config.hsts
     }
 
     /// Whether the session ends with the present exchange.

@@ -359,15 +359,8 @@ impl Connection {
 
     /// Looks at a connection that has rested; whether it is still good. A byte that came meanwhile is one that
     /// nobody asked for.
-    pub(crate) fn is_alive(&self, cx: &mut Context<'_>) -> bool {
-        let Socket::Watched(socket) = &self.wire.socket else { return false };
-        while socket.poll_read_ready(cx).is_ready() {
-            match socket.try_read(&mut [0]) {
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-                Ok(_) | Err(_) => return false,
-            }
-        }
-        true
+    pub(crate) fn is_alive(&mut self, cx: &mut Context<'_>) -> bool {
+        self.wire.socket.is_quiet(cx)
     }
 
     /// Takes the socket after a 101, with what the server has sent of its new protocol.

@@ -38,7 +38,7 @@ impl Idle {
     /// A connection that is alive as far as is known.
     pub(crate) fn take(&self, cx: &mut Context<'_>) -> Option<Box<Connection>> {
         let mut kept = self.kept.borrow_mut();
-        while let Some(last) = kept.pop() {
+        while let Some(mut last) = kept.pop() {
             if last.connection.is_alive(cx) {
                 return Some(last.connection);
             }
