@@ -10,19 +10,25 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Passed, ProbeError, ProbeOutcome, http_probe};
-use crate::model::{Check, CheckKind};
+use super::{Passed, ProbeError, ProbeOutcome, grpc_probe, http_probe, http2_probe};
+use crate::model::{Check, CheckKind, PoolProtocol};
 
 /// How much of a greeting is read before the connection is closed, in bytes.
 const GREETING_BYTES_MAX: usize = 4 << 10;
 
 /// Probes `target` once, at the check's own port if it has one. `default_host` is the `Host` field of a
-/// check without one: the server's address as the file has it.
+/// check without one: the server's address as the file has it. `protocol` is what an HTTP probe speaks that says
+/// nothing of its own: the pool's.
 ///
 /// # Errors
 /// Why the server did not pass. Takes `check.timeout` at most, from connecting to the verdict; after it, an
 /// HTTP probe may take another 100 ms to let the answer end.
-pub async fn probe(check: &Check, target: SocketAddr, default_host: &str) -> ProbeOutcome {
+pub async fn probe(
+    check: &Check,
+    target: SocketAddr,
+    default_host: &str,
+    protocol: PoolProtocol,
+) -> ProbeOutcome {
     let deadline = Instant::now() + check.timeout;
     let target = SocketAddr::new(target.ip(), check.port.unwrap_or(target.port()));
     let stream = match timeout_at(deadline, TcpStream::connect(target)).await {
@@ -34,7 +40,11 @@ pub async fn probe(check: &Check, target: SocketAddr, default_host: &str) -> Pro
             close(stream).await;
             Ok(Passed { status: None })
         }
-        CheckKind::Http(http) => http_probe::probe(http, stream, default_host, deadline).await,
+        CheckKind::Http(http) => match http.protocol.unwrap_or(protocol) {
+            PoolProtocol::Http1 => http_probe::probe(http, stream, default_host, deadline).await,
+            PoolProtocol::Http2 => http2_probe::probe(http, stream, default_host, deadline).await,
+        },
+        CheckKind::Grpc(grpc) => grpc_probe::probe(grpc, stream, default_host, deadline).await,
     }
 }
 

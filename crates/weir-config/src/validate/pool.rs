@@ -15,12 +15,14 @@ pub(super) fn pool(entry: &Entry<raw::Pool>, cx: &mut Context<'_>) -> Option<Poo
     let servers = raw.servers.iter().filter_map(|server| self::server(server, &mut seen, cx)).collect();
     Some(Pool {
         name: name.value.as_str().into(),
+        protocol: raw.protocol,
         balance: balance?,
         servers,
         check: raw.check.as_ref().and_then(check),
         slow_start: raw.slow_start,
         timeouts: raw.timeouts.clone(),
         limits: raw.limits.clone(),
+        http2: raw.http2.clone(),
         retries: raw.retries.clone(),
         ejection: raw.ejection.clone(),
     })
@@ -89,10 +91,11 @@ fn server(raw: &At<raw::Server>, seen: &mut HashMap<String, NodeId>, cx: &mut Co
 
 /// `None` when it says not what a probe does, which the decoder has reported.
 fn check(raw: &raw::Check) -> Option<Check> {
-    let kind = match (&raw.http, raw.tcp) {
-        (Some(http), None) => CheckKind::Http(http.clone()),
-        (None, Some(())) => CheckKind::Tcp,
-        (Some(_), Some(())) | (None, None) => return None,
+    let kind = match (&raw.http, &raw.grpc, raw.tcp) {
+        (Some(http), None, None) => CheckKind::Http(http.clone()),
+        (None, Some(grpc), None) => CheckKind::Grpc(grpc.clone()),
+        (None, None, Some(())) => CheckKind::Tcp,
+        (_, _, _) => return None,
     };
     let interval = raw.interval;
     Some(Check {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use weir_config::health::{Machine, ProbeResult, probe};
-use weir_config::model::{Check, Name};
+use weir_config::model::{Check, Name, PoolProtocol};
 
 use super::Event;
 use super::servers::Servers;
@@ -28,6 +28,7 @@ pub(super) struct Checks {
 
 struct Running {
     check: Check,
+    protocol: PoolProtocol,
     address: SocketAddr,
     task: JoinHandle<()>,
 }
@@ -42,6 +43,7 @@ impl Checks {
         let mut old = std::mem::take(&mut self.running);
         for pool in &snapshot.pools {
             let Some(check) = &pool.config.check else { continue };
+            let protocol = pool.config.protocol;
             for server in &pool.servers {
                 let Some(address) = server.address else { continue };
                 if !servers.is_checked(&pool.config.name, &server.name) {
@@ -49,14 +51,21 @@ impl Checks {
                 }
                 let key = (pool.config.name.clone(), server.name.clone());
                 let running = match old.remove(&key) {
-                    Some(running) if running.check == *check && running.address == address => running,
+                    Some(running)
+                        if running.check == *check
+                            && running.protocol == protocol
+                            && running.address == address =>
+                    {
+                        running
+                    }
                     other => {
                         drop(other);
                         let host = server.config.address.to_string();
-                        let subject = Subject { key: key.clone(), check: check.clone(), address, host };
+                        let subject =
+                            Subject { key: key.clone(), check: check.clone(), protocol, address, host };
                         let task = run(subject, self.events.clone(), Rc::clone(&self.permits));
                         let task = tokio::task::spawn_local(task);
-                        Running { check: check.clone(), address, task }
+                        Running { check: check.clone(), protocol, address, task }
                     }
                 };
                 self.running.insert(key, running);
@@ -75,18 +84,19 @@ impl Drop for Running {
 struct Subject {
     key: (Name, Name),
     check: Check,
+    protocol: PoolProtocol,
     address: SocketAddr,
     host: String,
 }
 
 async fn run(subject: Subject, events: mpsc::Sender<Event>, permits: Rc<Semaphore>) {
-    let Subject { key: (pool, server), check, address, host } = subject;
+    let Subject { key: (pool, server), check, protocol, address, host } = subject;
     let mut delay = Machine::first_delay(&check, fastrand::f64());
     loop {
         tokio::time::sleep(delay).await;
         let Ok(permit) = permits.acquire().await else { return };
         let began = Instant::now();
-        let outcome = probe(&check, address, &host).await;
+        let outcome = probe(&check, address, &host, protocol).await;
         drop(permit);
         let took = began.elapsed();
         let result = ProbeResult { outcome, took, ended: SystemTime::now() };
