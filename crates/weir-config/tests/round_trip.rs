@@ -278,11 +278,20 @@ fn check() -> impl Strategy<Value = Check> {
                 method: http::Method::HEAD,
                 path,
                 host,
+                protocol: Some(PoolProtocol::Http1),
                 expect: StatusRanges(ranges),
                 body_contains,
             })
         });
-    let kind = prop_oneof![Just(CheckKind::Tcp), Just(CheckKind::Http(HttpCheck::default())), http];
+    let grpc = (text(), proptest::option::of(host()))
+        .prop_map(|(service, host)| CheckKind::Grpc(GrpcCheck { service, host }));
+    let kind = prop_oneof![
+        Just(CheckKind::Tcp),
+        Just(CheckKind::Http(HttpCheck::default())),
+        Just(CheckKind::Grpc(GrpcCheck::default())),
+        http,
+        grpc
+    ];
     (
         kind,
         time(),
@@ -333,6 +342,10 @@ fn pool() -> impl Strategy<Value = Pool> {
             response_fields,
         },
     );
+    let http2 = (1_u32..=65_535, 1_u32..=10_000, 16_usize << 10..=16 << 20).prop_map(
+        |(connections, streams, stream_window_bytes)| PoolHttp2 { connections, streams, stream_window_bytes },
+    );
+    let protocol = select(vec![PoolProtocol::Http1, PoolProtocol::Http2]);
     let retries =
         (0_u8..=10, 0_u8..=100).prop_map(|(attempts, budget_percent)| Retries { attempts, budget_percent });
     let ejection = (0_u32..10, time(), 0_u8..=100).prop_map(|(failures, duration, max_percent)| Ejection {
@@ -353,11 +366,19 @@ fn pool() -> impl Strategy<Value = Pool> {
         ),
         prop_oneof![Just(PoolTimeouts::default()), timeouts],
         prop_oneof![Just(PoolLimits::default()), limits],
+        (protocol, http2),
         retries,
         ejection,
     )
         .prop_map(
-            |((balance, servers, named, check, slow_start, tls), timeouts, limits, retries, ejection)| {
+            |(
+                (balance, servers, named, check, slow_start, tls),
+                timeouts,
+                limits,
+                (protocol, http2),
+                retries,
+                ejection,
+            )| {
                 let mut servers: Vec<_> = servers
                     .into_iter()
                     .map(|(name, server)| if named { Server { name: name.into(), ..server } } else { server })
@@ -366,6 +387,7 @@ fn pool() -> impl Strategy<Value = Pool> {
                 servers.dedup_by(|a, b| a.name == b.name);
                 Pool {
                     name: "".into(),
+                    protocol,
                     balance,
                     servers,
                     check: check.map(|check| Check { tls: tls.is_some(), ..check }),
@@ -373,6 +395,7 @@ fn pool() -> impl Strategy<Value = Pool> {
                     slow_start,
                     timeouts,
                     limits,
+                    http2,
                     retries,
                     ejection,
                 }

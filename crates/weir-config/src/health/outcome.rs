@@ -45,7 +45,7 @@ pub enum ProbeError {
     /// The connection broke before the answer was whole.
     #[error("the connection broke: {0}")]
     Broken(io::ErrorKind),
-    /// What came back is not HTTP/1; the text says why.
+    /// What came back is not sound HTTP; the text says why.
     #[error("the answer is not valid HTTP: {0}")]
     Malformed(String),
     /// A status outside the expected ranges.
@@ -54,6 +54,12 @@ pub enum ProbeError {
     /// The expected text is not in the first 64 KiB of the body.
     #[error("the body lacks the expected text")]
     BodyMismatch,
+    /// The server says of itself that it is not serving, or does not know the service.
+    #[error("{0}")]
+    NotServing(&'static str),
+    /// The server answered a gRPC check with an error: its `grpc-status`.
+    #[error("grpc-status {0}")]
+    GrpcStatus(u32),
     /// The check's own request can't be built: its path or host is not valid in HTTP.
     #[error("the check's request is not valid: {0}")]
     LocalRequest(String),

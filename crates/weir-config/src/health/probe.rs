@@ -8,14 +8,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::uri::Scheme;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 
-use super::{Passed, ProbeError, ProbeOutcome, http_probe};
-use crate::model::{Check, CheckKind};
+use super::{Passed, ProbeError, ProbeOutcome, grpc_probe, http_probe, http2_probe};
+use crate::model::{Check, CheckKind, PoolProtocol};
 use crate::tls::PoolTls;
 
 /// How much of a greeting is read before the connection is closed, in bytes.
@@ -31,7 +32,8 @@ pub struct ProbeTls {
 }
 
 /// Probes `target` once, at the check's own port if it has one. `default_host` is the `Host` field of a
-/// check without one: the server's address as the file has it.
+/// check without one: the server's address as the file has it. `protocol` is what an HTTP probe speaks that says
+/// nothing of its own: the pool's.
 ///
 /// # Errors
 /// Why the server did not pass. Takes `check.timeout` at most, from connecting to the verdict; after it, an
@@ -40,6 +42,7 @@ pub async fn probe(
     check: &Check,
     target: SocketAddr,
     default_host: &str,
+    protocol: PoolProtocol,
     tls: Option<&ProbeTls>,
 ) -> ProbeOutcome {
     let deadline = Instant::now() + check.timeout;
@@ -49,11 +52,11 @@ pub async fn probe(
         Err(_elapsed) => return Err(ProbeError::ConnectTimeout),
     };
     let Some(ProbeTls { tls, name }) = tls.filter(|_| check.tls) else {
-        return ask(check, stream, default_host, deadline).await;
+        return ask(check, stream, Scheme::HTTP, default_host, protocol, deadline).await;
     };
     let connecting = TlsConnector::from(Arc::clone(&tls.check)).connect(name.clone(), stream);
     match timeout_at(deadline, connecting).await {
-        Ok(Ok(stream)) => ask(check, stream, default_host, deadline).await,
+        Ok(Ok(stream)) => ask(check, stream, Scheme::HTTPS, default_host, protocol, deadline).await,
         Ok(Err(error)) => Err(tls_error(&error)),
         Err(_elapsed) => Err(ProbeError::Timeout),
     }
@@ -63,7 +66,9 @@ pub async fn probe(
 async fn ask(
     check: &Check,
     stream: impl AsyncRead + AsyncWrite + Unpin,
+    scheme: Scheme,
     default_host: &str,
+    protocol: PoolProtocol,
     deadline: Instant,
 ) -> ProbeOutcome {
     match &check.kind {
@@ -71,7 +76,11 @@ async fn ask(
             close(stream).await;
             Ok(Passed { status: None })
         }
-        CheckKind::Http(http) => http_probe::probe(http, stream, default_host, deadline).await,
+        CheckKind::Http(http) => match http.protocol.unwrap_or(protocol) {
+            PoolProtocol::Http1 => http_probe::probe(http, stream, default_host, deadline).await,
+            PoolProtocol::Http2 => http2_probe::probe(http, stream, scheme, default_host, deadline).await,
+        },
+        CheckKind::Grpc(grpc) => grpc_probe::probe(grpc, stream, scheme, default_host, deadline).await,
     }
 }
 

@@ -13,6 +13,8 @@ use super::{Name, PoolTls};
 pub struct Pool {
     /// Its key in the file.
     pub name: Name,
+    /// What its servers speak. Default `http1`.
+    pub protocol: PoolProtocol,
     /// How a server is chosen. Default `round_robin`.
     pub balance: Balance,
     /// At least one, with unique names.
@@ -27,10 +29,23 @@ pub struct Pool {
     pub timeouts: PoolTimeouts,
     /// How much is kept and waited for.
     pub limits: PoolLimits,
+    /// How much of HTTP/2 is asked of a server that speaks it.
+    pub http2: PoolHttp2,
     /// When a request is sent again.
     pub retries: Retries,
     /// When traffic alone takes a server out of the choice for a while.
     pub ejection: Ejection,
+}
+
+/// What a pool's servers speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PoolProtocol {
+    /// HTTP/1.1, an exchange at a time on a connection.
+    #[default]
+    Http1,
+    /// HTTP/2, many exchanges on a connection, without asking first whether the server speaks it (RFC 9113
+    /// section 3.3).
+    Http2,
 }
 
 /// How a server is chosen.
@@ -194,6 +209,8 @@ pub enum CheckKind {
     Tcp,
     /// Sends a request and judges the answer.
     Http(HttpCheck),
+    /// Asks the server how it is, by gRPC's own protocol for that (`grpc.health.v1`).
+    Grpc(GrpcCheck),
 }
 
 /// An HTTP probe.
@@ -205,6 +222,8 @@ pub struct HttpCheck {
     pub path: String,
     /// The `Host` field. Default: the server's address.
     pub host: Option<String>,
+    /// What the probe speaks. Default: what the pool's servers do.
+    pub protocol: Option<PoolProtocol>,
     /// The statuses of a healthy server. Default 200-399.
     pub expect: StatusRanges,
     /// Text that the body's first 64 KiB must contain. Default none.
@@ -217,10 +236,20 @@ impl Default for HttpCheck {
             method: Method::GET,
             path: "/".into(),
             host: None,
+            protocol: None,
             expect: StatusRanges(vec![(200, 399)]),
             body_contains: None,
         }
     }
+}
+
+/// A gRPC probe: the server has to say SERVING.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct GrpcCheck {
+    /// The service that is asked about. Default none: the server as a whole.
+    pub service: String,
+    /// The `:authority` of the request. Default: the server's address.
+    pub host: Option<String>,
 }
 
 /// Inclusive ranges of status codes, such as `200-399` or `200,204`.
@@ -282,6 +311,25 @@ pub struct PoolLimits {
 impl Default for PoolLimits {
     fn default() -> Self {
         Self { queue: 1024, idle_connections: 100, response_head_bytes: 32 << 10, response_fields: 100 }
+    }
+}
+
+/// How much of HTTP/2 is asked of a server that speaks it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolHttp2 {
+    /// Connections to one server, all workers together; an exchange that finds all their streams taken waits
+    /// for one, at most for `timeouts.connect`. Default 100.
+    pub connections: u32,
+    /// Exchanges at once on one connection, or fewer if the server says so. Default 100.
+    pub streams: u32,
+    /// How much of one answer the server may send before the client has taken any of it. Default 64 KiB, 16 KiB
+    /// to 16 MiB.
+    pub stream_window_bytes: usize,
+}
+
+impl Default for PoolHttp2 {
+    fn default() -> Self {
+        Self { connections: 100, streams: 100, stream_window_bytes: 64 << 10 }
     }
 }
 

@@ -74,8 +74,20 @@ fn route(route: &Route, pools: &[Pool]) -> raw::Route {
 }
 
 fn pool(pool: &Pool) -> raw::Pool {
-    let Pool { name: _, balance, servers, tls, check: _, slow_start, timeouts, limits, retries, ejection } =
-        pool;
+    let Pool {
+        name: _,
+        protocol,
+        balance,
+        servers,
+        tls,
+        check: _,
+        slow_start,
+        timeouts,
+        limits,
+        http2,
+        retries,
+        ejection,
+    } = pool;
     let (word, header) = match balance {
         Balance::RoundRobin => (BalanceWord::RoundRobin, None),
         Balance::LeastConnections => (BalanceWord::LeastConnections, None),
@@ -86,6 +98,7 @@ fn pool(pool: &Pool) -> raw::Pool {
         Balance::First => (BalanceWord::First, None),
     };
     raw::Pool {
+        protocol: *protocol,
         balance: at(word),
         hash_header: header,
         servers: servers.iter().map(|s| at(server(s))).collect(),
@@ -94,6 +107,7 @@ fn pool(pool: &Pool) -> raw::Pool {
         slow_start: *slow_start,
         timeouts: timeouts.clone(),
         limits: limits.clone(),
+        http2: http2.clone(),
         retries: retries.clone(),
         ejection: ejection.clone(),
     }
@@ -114,12 +128,14 @@ fn server(server: &Server) -> raw::Server {
 
 fn check(check: &Check, pool_tls: bool) -> raw::Check {
     let Check { kind, interval, interval_changing, timeout, rise, fall, jitter_percent, port, tls } = check;
-    let (http, tcp) = match kind {
-        CheckKind::Http(http) => (Some(http.clone()), None),
-        CheckKind::Tcp => (None, Some(())),
+    let (http, grpc, tcp) = match kind {
+        CheckKind::Http(http) => (Some(http.clone()), None, None),
+        CheckKind::Grpc(grpc) => (None, Some(grpc.clone()), None),
+        CheckKind::Tcp => (None, None, Some(())),
     };
     raw::Check {
         http,
+        grpc,
         tcp,
         interval: *interval,
         interval_changing: (*interval_changing != *interval / 2).then_some(*interval_changing),

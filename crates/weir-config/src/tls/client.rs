@@ -14,14 +14,14 @@ use super::findings::Place;
 use super::server::authorities;
 use super::{Broken, Loading, Tls};
 use crate::codec::Problem;
-use crate::model::{self, Alpn, CertificateFiles, Host, ServerAddress, Verify};
+use crate::model::{self, Alpn, CertificateFiles, CheckKind, Host, PoolProtocol, ServerAddress, Verify};
 
 /// How a pool's servers are spoken to in TLS, ready to dial.
 #[derive(Debug)]
 pub struct PoolTls {
     /// For each connection of traffic.
     pub config: Arc<ClientConfig>,
-    /// For each check: one that sees what a new client would see, and speaks HTTP/1.
+    /// For each check: one that sees what a new client would see.
     pub check: Arc<ClientConfig>,
     /// The name that a certificate must be for, where it is not the server's own.
     server_name: Option<ServerName<'static>>,
@@ -83,6 +83,8 @@ impl Loading<'_> {
         if let Some(old) = self.before.pools.get(&pool.name)
             && old.model == *model
             && old.ca == ca
+            && old.config.alpn_protocols == alpn(pool.protocol)
+            && old.check.alpn_protocols == alpn(checks_protocol(pool))
             && old.certificate.as_ref().map(Arc::as_ptr) == certificate.as_ref().map(Arc::as_ptr)
         {
             return Some(Arc::clone(old));
@@ -101,9 +103,9 @@ impl Loading<'_> {
         };
         let mut check = config.clone();
         check.resumption = Resumption::disabled();
-        check.alpn_protocols = vec![Alpn::Http1.as_str().as_bytes().to_vec()];
+        check.alpn_protocols = alpn(checks_protocol(pool));
         config.resumption = Resumption::in_memory_sessions(SESSIONS_MAX);
-        config.alpn_protocols = vec![alpn(pool).as_str().as_bytes().to_vec()];
+        config.alpn_protocols = alpn(pool.protocol);
         let (config, check, model) = (Arc::new(config), Arc::new(check), model.clone());
         Some(Arc::new(PoolTls { config, check, server_name, model, ca, certificate }))
     }
@@ -179,9 +181,22 @@ impl Loading<'_> {
     }
 }
 
-/// What is spoken to a pool's servers.
-fn alpn(_pool: &model::Pool) -> Alpn {
-    Alpn::Http1
+/// What is offered to servers that are to speak `protocol`.
+fn alpn(protocol: PoolProtocol) -> Vec<Vec<u8>> {
+    let alpn = match protocol {
+        PoolProtocol::Http1 => Alpn::Http1,
+        PoolProtocol::Http2 => Alpn::Http2,
+    };
+    vec![alpn.as_str().as_bytes().to_vec()]
+}
+
+/// What the pool's check speaks.
+fn checks_protocol(pool: &model::Pool) -> PoolProtocol {
+    match pool.check.as_ref().map(|check| &check.kind) {
+        Some(CheckKind::Http(http)) => http.protocol.unwrap_or(pool.protocol),
+        Some(CheckKind::Grpc(_)) => PoolProtocol::Http2,
+        Some(CheckKind::Tcp) | None => pool.protocol,
+    }
 }
 
 /// The authorities that the system believes, read once.

@@ -15,6 +15,7 @@ pub(super) fn pool(entry: &Entry<raw::Pool>, cx: &mut Context<'_>) -> Option<Poo
     let servers = raw.servers.iter().filter_map(|server| self::server(server, &mut seen, cx)).collect();
     Some(Pool {
         name: name.value.as_str().into(),
+        protocol: raw.protocol,
         balance: balance?,
         servers,
         tls: raw.tls.as_ref().map(|tls| self::tls(tls, cx)),
@@ -22,6 +23,7 @@ pub(super) fn pool(entry: &Entry<raw::Pool>, cx: &mut Context<'_>) -> Option<Poo
         slow_start: raw.slow_start,
         timeouts: raw.timeouts.clone(),
         limits: raw.limits.clone(),
+        http2: raw.http2.clone(),
         retries: raw.retries.clone(),
         ejection: raw.ejection.clone(),
     })
@@ -110,10 +112,11 @@ fn check(raw: &At<raw::Check>, pool_tls: bool, cx: &mut Context<'_>) -> Option<C
         let at = cx.child_or_self(*node, "tls");
         cx.problem(at, problem.hint("give the pool a `tls` section, such as `tls: {}`"));
     }
-    let kind = match (&raw.http, raw.tcp) {
-        (Some(http), None) => CheckKind::Http(http.clone()),
-        (None, Some(())) => CheckKind::Tcp,
-        (Some(_), Some(())) | (None, None) => return None,
+    let kind = match (&raw.http, &raw.grpc, raw.tcp) {
+        (Some(http), None, None) => CheckKind::Http(http.clone()),
+        (None, Some(grpc), None) => CheckKind::Grpc(grpc.clone()),
+        (None, None, Some(())) => CheckKind::Tcp,
+        (_, _, _) => return None,
     };
     let interval = raw.interval;
     Some(Check {

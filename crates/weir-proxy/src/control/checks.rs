@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use weir_config::health::{Machine, ProbeResult, ProbeTls, probe};
-use weir_config::model::{Check, Name};
+use weir_config::model::{Check, Name, PoolProtocol};
 use weir_config::tls::PoolTls;
 
 use super::Event;
@@ -30,6 +30,7 @@ pub(super) struct Checks {
 
 struct Running {
     check: Check,
+    protocol: PoolProtocol,
     address: SocketAddr,
     tls: Option<Arc<PoolTls>>,
     task: JoinHandle<()>,
@@ -45,6 +46,7 @@ impl Checks {
         let mut old = std::mem::take(&mut self.running);
         for pool in &snapshot.pools {
             let Some(check) = &pool.config.check else { continue };
+            let protocol = pool.config.protocol;
             for server in &pool.servers {
                 let Some(address) = server.address else { continue };
                 if !servers.is_checked(&pool.config.name, &server.name) {
@@ -54,6 +56,7 @@ impl Checks {
                 let running = match old.remove(&key) {
                     Some(running)
                         if running.check == *check
+                            && running.protocol == protocol
                             && running.address == address
                             && running.tls.as_ref().map(Arc::as_ptr)
                                 == pool.tls.as_ref().map(Arc::as_ptr) =>
@@ -69,10 +72,11 @@ impl Checks {
                                 name: tls.name_of(&server.config.address)?,
                             })
                         });
-                        let subject = Subject { key: key.clone(), check: check.clone(), address, host, tls };
+                        let (key, check) = (key.clone(), check.clone());
+                        let subject = Subject { key, check: check.clone(), protocol, address, host, tls };
                         let task = run(subject, self.events.clone(), Rc::clone(&self.permits));
                         let task = tokio::task::spawn_local(task);
-                        Running { check: check.clone(), address, tls: pool.tls.clone(), task }
+                        Running { check, protocol, address, tls: pool.tls.clone(), task }
                     }
                 };
                 self.running.insert(key, running);
@@ -91,19 +95,20 @@ impl Drop for Running {
 struct Subject {
     key: (Name, Name),
     check: Check,
+    protocol: PoolProtocol,
     address: SocketAddr,
     host: String,
     tls: Option<ProbeTls>,
 }
 
 async fn run(subject: Subject, events: mpsc::Sender<Event>, permits: Rc<Semaphore>) {
-    let Subject { key: (pool, server), check, address, host, tls } = subject;
+    let Subject { key: (pool, server), check, protocol, address, host, tls } = subject;
     let mut delay = Machine::first_delay(&check, fastrand::f64());
     loop {
         tokio::time::sleep(delay).await;
         let Ok(permit) = permits.acquire().await else { return };
         let began = Instant::now();
-        let outcome = probe(&check, address, &host, tls.as_ref()).await;
+        let outcome = probe(&check, address, &host, protocol, tls.as_ref()).await;
         drop(permit);
         let took = began.elapsed();
         let result = ProbeResult { outcome, took, ended: SystemTime::now() };

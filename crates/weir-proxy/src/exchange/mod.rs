@@ -17,12 +17,14 @@ pub(crate) use record::{Exchange, log_refused};
 pub(crate) use relay::ResponseBody;
 
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
-use weir_config::model::{self, Action};
+use weir_config::model::{self, Action, PoolProtocol};
 
 use self::body::{Progress, RequestBody};
 use self::failure::Failure;
@@ -39,7 +41,10 @@ use crate::session::Session;
 use crate::session::tunnel::Tunnel;
 use crate::session::watchdog::Wait;
 use crate::upstream::connection::{Connection, SendError};
-use crate::upstream::dial::{DialError, Secure, dial};
+use crate::upstream::dial::{DialError, dial};
+use crate::upstream::http1::Http1;
+use crate::upstream::http2::Stream;
+use crate::wire::Socket;
 use crate::worker::local::{Lease, LocalPool};
 
 /// Serves one request of `session`.
@@ -60,7 +65,8 @@ pub(crate) async fn handle(session: &Rc<Session>, head: Box<RequestHead>) -> (Re
             if failure.ends_session() {
                 session.spoil();
             }
-            let answer = respond::failure(&failure);
+            let answer =
+                if exchange.is_grpc() { respond::grpc_failure(&failure) } else { respond::failure(&failure) };
             exchange.failed(failure);
             local(exchange, answer)
         }
@@ -78,7 +84,7 @@ enum Served {
     /// A server answers.
     Relayed(ResponseHead, Relayed),
     /// A server switches protocols.
-    Tunnel(ResponseHead, Box<Connection>, Lease),
+    Tunnel(ResponseHead, Connection, Lease),
 }
 
 fn local(mut exchange: Box<Exchange>, answer: respond::Answer) -> (ResponseHead, ResponseBody) {
@@ -166,7 +172,9 @@ async fn relay(
             }
             Err(failed) => failed,
         };
-        tried.push(index);
+        if sent.kind != retry::Failure::GoneAway {
+            tried.push(index); // one that closes a connection in order is as good as before
+        }
         if sent.failure.is_servers_fault() {
             exchange.server_failed(&sent.failure);
         }
@@ -246,10 +254,10 @@ async fn attempt(
     lease: &Lease,
     head: &RequestHead,
     body: &RequestBody,
-) -> Result<(ResponseHead, Box<Connection>), Failed> {
+) -> Result<(ResponseHead, Connection), Failed> {
     let session = Rc::clone(exchange.session());
     let mut connection = connection(exchange, lease).await?;
-    let reused = connection.reused;
+    let reused = connection.is_reused();
     lease.server.counters().exchanges.add(1);
     let timeouts = &lease.pool.pool.config.timeouts;
     let error = match connection.send(&session, head, body.again(), timeouts).await {
@@ -268,6 +276,15 @@ async fn attempt(
         SendError::Malformed(violation) => {
             failed(Failure::UpstreamMalformed(violation), retry::Failure::BadAnswer, true)
         }
+        SendError::Protocol(reason) => {
+            failed(Failure::UpstreamProtocol(reason), retry::Failure::BadAnswer, true)
+        }
+        SendError::Reset(reason) => {
+            failed(Failure::UpstreamReset(reason), retry::Failure::ClosedWithoutAnswer, true)
+        }
+        SendError::Refused => failed(Failure::UpstreamRefused, retry::Failure::Refused, true),
+        SendError::GoneAway => failed(Failure::UpstreamGoneAway, retry::Failure::GoneAway, true),
+        SendError::NoTunnel => failed(Failure::UpstreamNoTunnel, retry::Failure::BadAnswer, false),
         SendError::TimedOut(Wait::ServerReads) => {
             failed(Failure::UpstreamStuck, retry::Failure::Timeout, true)
         }
@@ -279,36 +296,77 @@ async fn attempt(
     })
 }
 
-/// A kept connection to the lease's server, or a new one.
-async fn connection(exchange: &mut Exchange, lease: &Lease) -> Result<Box<Connection>, Failed> {
-    let kept = poll_fn(|cx| Poll::Ready(lease.server.idle.take(cx))).await;
-    if let Some(connection) = kept {
-        lease.server.counters().reuses.add(1);
-        return Ok(connection);
-    }
-    let failed = |failure| Failed { failure, kind: retry::Failure::ConnectFailed, request_sent: false };
-    // A server without an address has no share, so it is not picked; but its name may just have expired.
-    let Some(address) = lease.server.server.address else { return Err(failed(Failure::LocalNoServer)) };
+/// A way to the lease's server: a kept connection or a new one, or a stream of one that exchanges share.
+async fn connection(exchange: &mut Exchange, lease: &Lease) -> Result<Connection, Failed> {
     let config = &lease.pool.pool.config;
     let limits = HeadLimits {
         head_bytes: config.limits.response_head_bytes,
         fields: config.limits.response_fields,
         uri_bytes: 0,
     };
-    lease.server.counters().connects.add(1);
-    let watchdog = &exchange.session().watchdog;
-    let secure =
-        lease.pool.pool.tls.as_deref().map(|tls| Secure { tls, server: &lease.server.server.config.address });
-    // Boxed, as all that seldom waits: a future is as large as the largest thing it may wait for.
-    let opening = Box::pin(watchdog.within(Wait::Connect, config.timeouts.connect, dial(address, secure)));
-    match opening.await {
-        Ok(Ok(socket)) => {
-            exchange.connected();
-            Ok(Connection::new(socket, limits))
+    match config.protocol {
+        PoolProtocol::Http1 => {
+            let kept = poll_fn(|cx| Poll::Ready(lease.server.idle.take(cx))).await;
+            if let Some(connection) = kept {
+                lease.server.counters().reuses.add(1);
+                return Ok(Connection::Http1(connection));
+            }
+            let address = address(lease)?;
+            lease.server.counters().connects.add(1);
+            let socket = within_connect(exchange, lease, dial_to(lease, address)).await?;
+            Ok(Connection::Http1(Http1::new(socket, limits)))
         }
-        Ok(Err(DialError::Connect(error))) => Err(failed(Failure::UpstreamConnect(error))),
-        Ok(Err(DialError::Tls(error))) => Err(failed(Failure::UpstreamTls(error.to_string()))),
-        Err(_) => Err(failed(Failure::UpstreamConnectTimeout)),
+        PoolProtocol::Http2 => {
+            let place = match lease.server.http2.take() {
+                Some(place) => place,
+                None => {
+                    let address = address(lease)?;
+                    let opening = lease.server.http2.place(|| {
+                        lease.server.counters().connects.add(1);
+                        dial_to(lease, address)
+                    });
+                    within_connect(exchange, lease, opening).await?
+                }
+            };
+            if place.reused {
+                lease.server.counters().reuses.add(1);
+            }
+            Ok(Connection::Http2(Stream::new(place, lease.pool.pool.scheme(), limits)))
+        }
+    }
+}
+
+fn connect_failed(failure: Failure) -> Failed {
+    Failed { failure, kind: retry::Failure::ConnectFailed, request_sent: false }
+}
+
+/// A server without an address has no share, so it is not picked; but its name may just have expired.
+fn address(lease: &Lease) -> Result<SocketAddr, Failed> {
+    lease.server.server.address.ok_or_else(|| connect_failed(Failure::LocalNoServer))
+}
+
+fn dial_to(lease: &Lease, address: SocketAddr) -> impl Future<Output = Result<Socket, DialError>> + use<> {
+    dial(address, Arc::clone(&lease.pool.pool), Arc::clone(&lease.server.server))
+}
+
+/// Waits for a connection, as long as the server may take to accept one.
+async fn within_connect<T>(
+    exchange: &mut Exchange,
+    lease: &Lease,
+    opening: impl Future<Output = Result<T, DialError>>,
+) -> Result<T, Failed> {
+    let timeout = lease.pool.pool.config.timeouts.connect;
+    let watchdog = &exchange.session().watchdog;
+    // Boxed, as all that seldom waits: a future is as large as the largest thing it may wait for.
+    let opened = Box::pin(watchdog.within(Wait::Connect, timeout, opening)).await;
+    match opened {
+        Ok(Ok(opened)) => {
+            exchange.connected();
+            Ok(opened)
+        }
+        Ok(Err(DialError::Connect(error))) => Err(connect_failed(Failure::UpstreamConnect(error))),
+        Ok(Err(DialError::Tls(why))) => Err(connect_failed(Failure::UpstreamTls(why))),
+        Err(_) => Err(connect_failed(Failure::UpstreamConnectTimeout)),
     }
 }
 
@@ -317,7 +375,7 @@ fn answer(
     exchange: &mut Exchange,
     lease: Lease,
     mut head: ResponseHead,
-    connection: Box<Connection>,
+    connection: Connection,
     request_body: Progress,
 ) -> Served {
     exchange.answered(head.status);

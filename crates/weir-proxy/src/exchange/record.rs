@@ -13,6 +13,7 @@ use http::{Method, StatusCode, Uri, Version};
 use weir_config::model::PoolId;
 
 use super::failure::{CLIENT_CLOSED_REQUEST, EndCode, Failure};
+use super::respond;
 use crate::access_log::{Record, Times};
 use crate::control::Event;
 use crate::fields::Field;
@@ -29,6 +30,7 @@ pub(crate) struct Exchange {
     began: Instant,
     client: SocketAddr,
     is_head: bool,
+    is_grpc: bool,
     /// For the access log, if there is one.
     asked: Option<Box<Asked>>,
     pool: Option<Rc<LocalPool>>,
@@ -59,6 +61,7 @@ impl Exchange {
     pub(crate) fn begin(session: &Rc<Session>, head: &RequestHead) -> Box<Self> {
         let mut exchange = Box::new(Self::new(session));
         exchange.is_head = head.method == Method::HEAD;
+        exchange.is_grpc = respond::is_grpc(&head.fields);
         if !session.local.log.is_on() {
             return exchange;
         }
@@ -82,6 +85,7 @@ impl Exchange {
             began: now,
             client: session.peer,
             is_head: false,
+            is_grpc: false,
             asked: None,
             pool: None,
             server: None,
@@ -108,6 +112,11 @@ impl Exchange {
 
     pub(crate) fn is_head(&self) -> bool {
         self.is_head
+    }
+
+    /// Whether failures are told as gRPC does.
+    pub(crate) fn is_grpc(&self) -> bool {
+        self.is_grpc
     }
 
     /// Who asked, where a trusted proxy says so.

@@ -10,6 +10,7 @@ use super::failure::Failure;
 use crate::fields::{Field, Fields};
 use crate::head::ResponseHead;
 
+const GRPC: &[u8] = b"application/grpc";
 const TEXT: &[u8] = b"text/plain; charset=utf-8";
 
 /// An answer of our own, before it is given its exchange.
@@ -21,6 +22,29 @@ pub(crate) struct Answer {
 /// The answer to a request that failed: its status and, in one line, why.
 pub(crate) fn failure(failure: &Failure) -> Answer {
     text(failure.status(), explain(failure))
+}
+
+/// The answer to a gRPC request that failed: one head, which has what trailers would have, and no body. Its status
+/// is 200 because the transport did its part (gRPC over HTTP/2, "Responses": Trailers-Only).
+pub(crate) fn grpc_failure(failure: &Failure) -> Answer {
+    let mut answer = text(StatusCode::OK, "");
+    let fields = &mut answer.head.fields;
+    fields.set(Field::ContentType, GRPC);
+    let status = failure.grpc_status() as u8;
+    fields.append_named("grpc-status", itoa::Buffer::new().format(status).as_bytes());
+    // Percent-encoded, where a byte is not printable ASCII; no text of ours has such a byte, nor a percent sign.
+    fields.append_named("grpc-message", explain(failure).trim_end().as_bytes());
+    answer
+}
+
+/// Whether these are the fields of a gRPC request: its content type is `application/grpc`, or that with a format
+/// or parameters after it. gRPC-Web is another protocol, which wants its errors otherwise.
+pub(crate) fn is_grpc(fields: &Fields) -> bool {
+    fields.get(Field::ContentType).is_some_and(|kind| {
+        kind.split_at_checked(GRPC.len()).is_some_and(|(kind, rest)| {
+            kind.eq_ignore_ascii_case(GRPC) && matches!(rest.first(), None | Some(b'+' | b';' | b' '))
+        })
+    })
 }
 
 /// The same as bytes, for what is no request.
@@ -133,6 +157,28 @@ mod tests {
 
     fn keep() -> Redirect {
         Redirect { scheme: None, host: None, port: None, path: None, status: StatusCode::PERMANENT_REDIRECT }
+    }
+
+    #[test]
+    fn a_grpc_request_is_known_by_its_content_type() {
+        for (kind, expected) in [
+            ("application/grpc", true),
+            ("Application/gRPC+proto", true),
+            ("application/grpc;charset=x", true),
+            ("application/grpc-web", false),
+            ("application/grp", false),
+            ("text/plain", false),
+        ] {
+            assert_eq!(is_grpc(&[("content-type", kind)].into_iter().collect()), expected, "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_failed_grpc_request_is_told_in_one_head() {
+        let Answer { head, body } = grpc_failure(&Failure::LocalNoRoute);
+        assert_eq!((head.status, body.len()), (StatusCode::OK, 0));
+        assert_eq!(head.fields.named("grpc-status").next(), Some(&b"12"[..]));
+        assert_eq!(head.fields.named("grpc-message").next(), Some(&b"404 Not Found"[..]));
     }
 
     #[test]

@@ -16,12 +16,12 @@ use super::Session;
 use super::client::Client;
 use super::watchdog::{Wait, Watchdog};
 use crate::exchange::Exchange;
-use crate::wire::Socket;
+use crate::upstream::tunnel::TunnelEnd;
 use crate::worker::local::Lease;
 
 /// The server's end of a tunnel, ready to be joined to the client's.
 pub(crate) struct Tunnel {
-    pub(crate) upstream: Socket,
+    pub(crate) upstream: TunnelEnd,
     /// What the server has sent already.
     pub(crate) early: BytesMut,
     pub(crate) exchange: Box<Exchange>,

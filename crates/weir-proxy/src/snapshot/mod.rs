@@ -13,6 +13,7 @@ pub use status::{ListenerStatus, OperatorState, PoolStatus, ServerReport, Server
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use http::uri::Scheme;
 use weir_config::Config;
 use weir_config::model::{self, Name};
 use weir_config::tls::{ListenerTls, PoolTls, Tls};
@@ -82,6 +83,11 @@ impl Snapshot {
 }
 
 impl Pool {
+    /// Of a request to its servers.
+    pub(crate) fn scheme(&self) -> Scheme {
+        if self.tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP }
+    }
+
     /// The server of this name.
     pub fn server(&self, name: &str) -> Option<&Arc<Server>> {
         self.servers.iter().find(|server| &*server.name == name)

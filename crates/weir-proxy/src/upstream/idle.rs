@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
-use super::connection::Connection;
+use super::http1::Http1;
 
 /// The idle connections to one server.
 #[derive(Default)]
@@ -20,7 +20,7 @@ pub(crate) struct Idle {
 
 struct Kept {
     since: Instant,
-    connection: Box<Connection>,
+    connection: Box<Http1>,
 }
 
 impl Idle {
@@ -36,7 +36,7 @@ impl Idle {
     }
 
     /// A connection that is alive as far as is known.
-    pub(crate) fn take(&self, cx: &mut Context<'_>) -> Option<Box<Connection>> {
+    pub(crate) fn take(&self, cx: &mut Context<'_>) -> Option<Box<Http1>> {
         let mut kept = self.kept.borrow_mut();
         while let Some(mut last) = kept.pop() {
             if last.connection.is_alive(cx) {
@@ -47,7 +47,7 @@ impl Idle {
     }
 
     /// Keeps `connection`, unless there are enough.
-    pub(crate) fn put(&self, connection: Box<Connection>) {
+    pub(crate) fn put(&self, connection: Box<Http1>) {
         let mut kept = self.kept.borrow_mut();
         if kept.len() < self.max.get() {
             kept.push(Kept { since: Instant::now(), connection });
