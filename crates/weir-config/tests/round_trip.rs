@@ -115,8 +115,20 @@ fn route_match() -> impl Strategy<Value = RouteMatch> {
             headers,
             query,
             sources,
+            ..RouteMatch::default()
         },
     )
+}
+
+/// What a connection or a flow can be matched by, in place of what `route` has.
+fn for_protocol(route: Route, protocol: Protocol, pools: usize) -> Option<Route> {
+    let (sni, alpn) = match protocol {
+        Protocol::Http => return Some(route),
+        Protocol::Tcp => (route.matches.hosts, vec!["h2".into(); route.matches.methods.len()]),
+        Protocol::Udp => (Vec::new(), Vec::new()),
+    };
+    let matches = RouteMatch { sni, alpn, sources: route.matches.sources, ..RouteMatch::default() };
+    (pools > 0).then_some(Route { matches, action: Action::Pool(PoolId(0)) })
 }
 
 fn action(pools: usize) -> impl Strategy<Value = Action> {
@@ -175,17 +187,30 @@ fn listener(pools: usize) -> impl Strategy<Value = Listener> {
         prop_oneof![Just(ListenerTimeouts::default()), timeouts],
         prop_oneof![Just(ListenerLimits::default()), limits()],
         routes,
+        (select(vec![Protocol::Http, Protocol::Tcp, Protocol::Udp]), any::<bool>()),
+        (time(), 1_u32..=1_000_000, proptest::option::of(1_u32..=1_000_000)),
     )
-        .prop_map(|((binds, trusted_proxies, forwarded), timeouts, limits, routes)| Listener {
-            name: "".into(),
-            // Filled in when all are there: names and binds are unique.
-            bind: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0)); binds],
-            protocol: Protocol::Http,
-            trusted_proxies,
-            forwarded,
-            timeouts,
-            limits,
-            routes,
+        .prop_map(move |((binds, trusted_proxies, forwarded), timeouts, limits, routes, of, udp)| {
+            let (protocol, proxies) = of;
+            let routes: Vec<Route> = routes;
+            let udp = Udp { idle: udp.0, flows: udp.1, answers: udp.2 };
+            Listener {
+                name: "".into(),
+                // Filled in when all are there: names and binds are unique.
+                bind: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0)); binds],
+                protocol,
+                proxy_protocol: if proxies && protocol != Protocol::Udp && !trusted_proxies.is_empty() {
+                    ProxyHeader::Required
+                } else {
+                    ProxyHeader::Refused
+                },
+                trusted_proxies,
+                forwarded,
+                timeouts,
+                limits,
+                udp: if protocol == Protocol::Udp { udp } else { Udp::default() },
+                routes: routes.into_iter().filter_map(|r| for_protocol(r, protocol, pools)).collect(),
+            }
         })
 }
 
@@ -242,6 +267,7 @@ fn check() -> impl Strategy<Value = Check> {
             fall: 3,
             jitter_percent,
             port,
+            proxy_protocol: ProxyVersion::None,
         })
 }
 
@@ -287,29 +313,30 @@ fn pool() -> impl Strategy<Value = Pool> {
         prop_oneof![Just(PoolTimeouts::default()), timeouts],
         prop_oneof![Just(PoolLimits::default()), limits],
         retries,
-        ejection,
+        (ejection, select(vec![ProxyVersion::None, ProxyVersion::V1, ProxyVersion::V2])),
     )
-        .prop_map(
-            |((balance, servers, named, check, slow_start), timeouts, limits, retries, ejection)| {
-                let mut servers: Vec<_> = servers
-                    .into_iter()
-                    .map(|(name, server)| if named { Server { name: name.into(), ..server } } else { server })
-                    .collect();
-                servers.sort_by(|a, b| a.name.cmp(&b.name));
-                servers.dedup_by(|a, b| a.name == b.name);
-                Pool {
-                    name: "".into(),
-                    balance,
-                    servers,
-                    check,
-                    slow_start,
-                    timeouts,
-                    limits,
-                    retries,
-                    ejection,
-                }
-            },
-        )
+        .prop_map(|((balance, servers, named, check, slow_start), timeouts, limits, retries, rest)| {
+            let (ejection, proxy_protocol) = rest;
+            let check: Option<Check> = check;
+            let mut servers: Vec<_> = servers
+                .into_iter()
+                .map(|(name, server)| if named { Server { name: name.into(), ..server } } else { server })
+                .collect();
+            servers.sort_by(|a, b| a.name.cmp(&b.name));
+            servers.dedup_by(|a, b| a.name == b.name);
+            Pool {
+                name: "".into(),
+                balance,
+                servers,
+                check: check.map(|check| Check { proxy_protocol, ..check }),
+                slow_start,
+                timeouts,
+                limits,
+                retries,
+                ejection,
+                proxy_protocol,
+            }
+        })
 }
 
 fn process() -> impl Strategy<Value = (Workers, Admin, Log, Resolver, Limits, Timeouts)> {
@@ -367,7 +394,14 @@ fn config() -> impl Strategy<Value = Config> {
                 Listener { name: name.into(), ..listener }
             })
             .collect();
-        let pools = pools.into_iter().map(|(name, pool)| Pool { name: name.into(), ..pool }).collect();
+        let mut pools: Vec<_> =
+            pools.into_iter().map(|(name, pool)| Pool { name: name.into(), ..pool }).collect();
+        // The pool that connections and flows go to, which hold no request and have no beginning.
+        if let Some(first) = pools.first_mut() {
+            first.balance = Balance::SourceHash;
+            first.proxy_protocol = ProxyVersion::None;
+            first.check.iter_mut().for_each(|check| check.proxy_protocol = ProxyVersion::None);
+        }
         Config { workers, admin, log, resolver, limits, timeouts, watch_config, listeners, pools }
     })
 }

@@ -171,6 +171,9 @@ fn every_key_has_a_description_and_a_default_or_a_reason_for_none() {
         "tcp",
         "interval_changing",
         "body_contains",
+        "sni",
+        "alpn",
+        "answers",
     ];
     for (pointer, schema) in sections() {
         for (key, property) in schema["properties"].as_object().unwrap() {

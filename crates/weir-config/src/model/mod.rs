@@ -7,10 +7,10 @@ mod listener;
 mod pool;
 mod route;
 
-pub use listener::{ForwardedFields, Listener, ListenerLimits, ListenerTimeouts, Protocol};
+pub use listener::{ForwardedFields, Listener, ListenerLimits, ListenerTimeouts, Protocol, ProxyHeader, Udp};
 pub use pool::{
-    Balance, Check, CheckKind, Ejection, Expand, Host, HttpCheck, Pool, PoolLimits, PoolTimeouts, Retries,
-    Server, ServerAddress, StatusRanges, Weight,
+    Balance, Check, CheckKind, Ejection, Expand, Host, HttpCheck, Pool, PoolLimits, PoolTimeouts,
+    ProxyVersion, Retries, Server, ServerAddress, StatusRanges, Weight,
 };
 pub use route::{
     Action, FieldMatch, FieldTest, HostPattern, PathMatch, Pattern, PoolId, Redirect, Respond, Route,

@@ -29,6 +29,32 @@ pub struct Pool {
     pub retries: Retries,
     /// When traffic alone takes a server out of the choice for a while.
     pub ejection: Ejection,
+    /// The header that tells a server who the client is, in front of all else. Default none.
+    pub proxy_protocol: ProxyVersion,
+}
+
+/// The PROXY header that a connection to a server begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ProxyVersion {
+    /// None.
+    #[default]
+    None,
+    /// A line of text.
+    V1,
+    /// Binary, with what is known of the client's TLS.
+    V2,
+}
+
+impl ProxyVersion {
+    /// The header of a connection that is nobody's but the proxy's own, such as a probe's.
+    pub fn own_header(self) -> &'static [u8] {
+        match self {
+            Self::None => b"",
+            Self::V1 => b"PROXY UNKNOWN\r\n",
+            // The signature, version 2 and LOCAL, AF_UNSPEC, a length of 0.
+            Self::V2 => b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0",
+        }
+    }
 }
 
 /// How a server is chosen.
@@ -163,6 +189,8 @@ pub struct Check {
     pub jitter_percent: u8,
     /// Probe this port instead of the server's own.
     pub port: Option<u16>,
+    /// The PROXY header that a probe of the server's own port begins with: the pool's.
+    pub proxy_protocol: ProxyVersion,
 }
 
 impl Check {
@@ -178,6 +206,7 @@ impl Check {
             fall: 3,
             jitter_percent: 10,
             port: None,
+            proxy_protocol: ProxyVersion::None,
         }
     }
 }

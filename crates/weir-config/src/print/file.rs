@@ -32,26 +32,41 @@ pub(super) fn file(config: &Config) -> raw::File {
 }
 
 fn listener(listener: &Listener, pools: &[Pool]) -> raw::Listener {
-    let Listener { name: _, bind, protocol, trusted_proxies, forwarded, timeouts, limits, routes } = listener;
+    let Listener {
+        name: _,
+        bind,
+        protocol,
+        proxy_protocol,
+        trusted_proxies,
+        forwarded,
+        timeouts,
+        limits,
+        udp,
+        routes,
+    } = listener;
     raw::Listener {
         bind: bind.iter().copied().map(at).collect(),
         protocol: *protocol,
+        proxy_protocol: at(*proxy_protocol),
         trusted_proxies: trusted_proxies.iter().copied().map(at).collect(),
-        forwarded: *forwarded,
+        forwarded: at(*forwarded),
         timeouts: timeouts.clone(),
         limits: at(limits.clone()),
+        udp: at(udp.clone()),
         routes: routes.iter().map(|r| at(route(r, pools))).collect(),
     }
 }
 
 fn route(route: &Route, pools: &[Pool]) -> raw::Route {
-    let RouteMatch { hosts, path, methods, headers, query, sources } = route.matches.clone();
+    let RouteMatch { hosts, path, methods, headers, query, sources, sni, alpn } = route.matches.clone();
     let mut matches = raw::Match {
         host: hosts,
         method: methods,
         header: headers,
         query,
         source: sources,
+        sni,
+        alpn,
         ..raw::Match::default()
     };
     match path {
@@ -70,7 +85,18 @@ fn route(route: &Route, pools: &[Pool]) -> raw::Route {
 }
 
 fn pool(pool: &Pool) -> raw::Pool {
-    let Pool { name: _, balance, servers, check: _, slow_start, timeouts, limits, retries, ejection } = pool;
+    let Pool {
+        name: _,
+        balance,
+        servers,
+        check: _,
+        slow_start,
+        timeouts,
+        limits,
+        retries,
+        ejection,
+        proxy_protocol,
+    } = pool;
     let (word, header) = match balance {
         Balance::RoundRobin => (BalanceWord::RoundRobin, None),
         Balance::LeastConnections => (BalanceWord::LeastConnections, None),
@@ -90,6 +116,7 @@ fn pool(pool: &Pool) -> raw::Pool {
         limits: limits.clone(),
         retries: retries.clone(),
         ejection: ejection.clone(),
+        proxy_protocol: at(*proxy_protocol),
     }
 }
 
@@ -107,7 +134,17 @@ fn server(server: &Server) -> raw::Server {
 }
 
 fn check(check: &Check) -> raw::Check {
-    let Check { kind, interval, interval_changing, timeout, rise, fall, jitter_percent, port } = check;
+    let Check {
+        kind,
+        interval,
+        interval_changing,
+        timeout,
+        rise,
+        fall,
+        jitter_percent,
+        port,
+        proxy_protocol: _, // the pool's
+    } = check;
     let (http, tcp) = match kind {
         CheckKind::Http(http) => (Some(http.clone()), None),
         CheckKind::Tcp => (None, Some(())),

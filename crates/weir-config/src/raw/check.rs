@@ -35,6 +35,7 @@ impl Default for Check {
             fall,
             jitter_percent,
             port,
+            proxy_protocol: _,
         } = check;
         Self {
             http: None,

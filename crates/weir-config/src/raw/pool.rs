@@ -9,7 +9,7 @@ use crate::codec::{
     Bool, Codec, Context, FIELD_NAME, Field, Form, List, NAME, Nested, Number, Optional, Percent, Placed,
     SERVER_ADDRESS, Section, ServerText, Shape, SizeOf, TIME, TIME_OR_ZERO, Words, field, nested,
 };
-use crate::model::{self, Ejection, Expand, PoolLimits, PoolTimeouts, Retries, Weight};
+use crate::model::{self, Ejection, Expand, PoolLimits, PoolTimeouts, ProxyVersion, Retries, Weight};
 use crate::tree::{At, NodeId, ScalarType};
 
 /// One pool.
@@ -24,6 +24,7 @@ pub(crate) struct Pool {
     pub(crate) limits: PoolLimits,
     pub(crate) retries: Retries,
     pub(crate) ejection: Ejection,
+    pub(crate) proxy_protocol: At<ProxyVersion>,
 }
 
 impl Section for Pool {
@@ -58,8 +59,17 @@ impl Section for Pool {
             nested::<Ejection>(),
             "When traffic alone takes a server out of the choice for a while."
         ),
+        field!(
+            "proxy_protocol",
+            proxy_protocol,
+            Placed(PROXY_VERSION),
+            "The PROXY header in front of all else that tells a server who the client is."
+        ),
     ];
 }
+
+const PROXY_VERSION: Words<ProxyVersion> =
+    Words(&[("none", ProxyVersion::None), ("v1", ProxyVersion::V1), ("v2", ProxyVersion::V2)]);
 
 /// The words for [`Balance`](model::Balance).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

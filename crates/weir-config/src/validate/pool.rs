@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::codec::{Context, Entry, Problem, parse_name};
-use crate::model::{Balance, Check, CheckKind, Expand, Host, Pool, Server};
+use crate::model::{Balance, Check, CheckKind, Expand, Host, Pool, ProxyVersion, Server};
 use crate::raw::{self, BalanceWord};
 use crate::tree::{At, NodeId};
 
@@ -17,12 +17,13 @@ pub(super) fn pool(entry: &Entry<raw::Pool>, cx: &mut Context<'_>) -> Option<Poo
         name: name.value.as_str().into(),
         balance: balance?,
         servers,
-        check: raw.check.as_ref().and_then(check),
+        check: raw.check.as_ref().and_then(|check| self::check(check, raw.proxy_protocol.value)),
         slow_start: raw.slow_start,
         timeouts: raw.timeouts.clone(),
         limits: raw.limits.clone(),
         retries: raw.retries.clone(),
         ejection: raw.ejection.clone(),
+        proxy_protocol: raw.proxy_protocol.value,
     })
 }
 
@@ -88,7 +89,7 @@ fn server(raw: &At<raw::Server>, seen: &mut HashMap<String, NodeId>, cx: &mut Co
 }
 
 /// `None` when it says not what a probe does, which the decoder has reported.
-fn check(raw: &raw::Check) -> Option<Check> {
+fn check(raw: &raw::Check, proxy_protocol: ProxyVersion) -> Option<Check> {
     let kind = match (&raw.http, raw.tcp) {
         (Some(http), None) => CheckKind::Http(http.clone()),
         (None, Some(())) => CheckKind::Tcp,
@@ -104,5 +105,6 @@ fn check(raw: &raw::Check) -> Option<Check> {
         fall: raw.fall,
         jitter_percent: raw.jitter_percent,
         port: raw.port,
+        proxy_protocol,
     })
 }

@@ -32,6 +32,13 @@ pub(crate) enum Failure {
     #[error("the client went away")]
     DownstreamGone,
 
+    /// The client of a TCP listener that looks into TLS sent something else.
+    #[error("the client's first bytes are no TLS ClientHello")]
+    DownstreamHello,
+    /// The client of a TCP listener that looks into TLS took too long.
+    #[error("the client did not send its TLS ClientHello in time (timeouts.request_head)")]
+    DownstreamHelloTimeout,
+
     /// The server did not accept a connection.
     #[error("no connection to the server: {0}")]
     UpstreamConnect(std::io::Error),
@@ -60,8 +67,15 @@ pub(crate) enum Failure {
     #[error("the server stopped sending its answer's body (timeouts.body_idle)")]
     UpstreamBodyTimeout,
 
-    /// Nothing moved in a tunnel for too long.
-    #[error("nothing moved in the tunnel (timeouts.tunnel_idle)")]
+    /// The server broke a connection that is passed on.
+    #[error("the server broke the connection off")]
+    UpstreamReset,
+    /// The server is expected to answer a datagram, and did not.
+    #[error("the server did not answer (udp.idle)")]
+    UpstreamSilent,
+
+    /// Nothing moved in a tunnel, or on a TCP connection, for too long.
+    #[error("nothing moved (timeouts.tunnel_idle)")]
     TunnelIdle,
 
     /// No route of the listener matches.
@@ -73,6 +87,9 @@ pub(crate) enum Failure {
     /// Every server is at its limit, and so is the queue.
     #[error("every server is at its limit and the queue is full (limits.queue)")]
     LocalQueueFull,
+    /// The process stops or the listener is gone, and the time for what was under way is up.
+    #[error("cut off: the listener is gone or the process stops (timeouts.drain)")]
+    LocalCut,
     /// No server had room in time.
     #[error("no server had room in time (timeouts.queue)")]
     LocalQueueTimeout,
@@ -125,6 +142,8 @@ impl Failure {
             Self::DownstreamBodyTimeout => (StatusCode::REQUEST_TIMEOUT, b"cD", SessionEnds),
             Self::DownstreamStuck => (CLIENT_CLOSED_REQUEST, b"cD", SessionEnds),
             Self::DownstreamGone => (CLIENT_CLOSED_REQUEST, b"CD", SessionEnds),
+            Self::DownstreamHello => (StatusCode::BAD_REQUEST, b"CR", SessionEnds),
+            Self::DownstreamHelloTimeout => (StatusCode::REQUEST_TIMEOUT, b"cR", SessionEnds),
             Self::UpstreamConnect(_) => (StatusCode::BAD_GATEWAY, b"SC", ServerBlamed),
             Self::UpstreamConnectTimeout => (StatusCode::GATEWAY_TIMEOUT, b"sC", ServerBlamed),
             Self::UpstreamNoAnswer | Self::UpstreamTruncated | Self::UpstreamMalformed(_) => {
@@ -134,9 +153,12 @@ impl Failure {
             Self::UpstreamStuck => (StatusCode::GATEWAY_TIMEOUT, b"sR", ServerBlamed),
             Self::UpstreamBodyBroken => (StatusCode::BAD_GATEWAY, b"SD", ServerBlamed),
             Self::UpstreamBodyTimeout => (StatusCode::GATEWAY_TIMEOUT, b"sD", ServerBlamed),
+            Self::UpstreamReset => (StatusCode::BAD_GATEWAY, b"SD", Nothing), // some close that way
+            Self::UpstreamSilent => (StatusCode::GATEWAY_TIMEOUT, b"sH", ServerBlamed),
             Self::TunnelIdle => (StatusCode::GATEWAY_TIMEOUT, b"cD", Nothing),
             Self::LocalNoRoute => (StatusCode::NOT_FOUND, b"PR", Nothing),
             Self::LocalNoServer => (StatusCode::SERVICE_UNAVAILABLE, b"SC", Nothing),
+            Self::LocalCut => (StatusCode::SERVICE_UNAVAILABLE, b"PD", Nothing),
             Self::LocalQueueFull => (StatusCode::SERVICE_UNAVAILABLE, b"PQ", Nothing),
             Self::LocalQueueTimeout => (StatusCode::SERVICE_UNAVAILABLE, b"pQ", Nothing),
         };

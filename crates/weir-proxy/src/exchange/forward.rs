@@ -212,10 +212,12 @@ mod tests {
             name: "web".into(),
             bind: vec![],
             protocol: model::Protocol::Http,
+            proxy_protocol: model::ProxyHeader::Refused,
             trusted_proxies: trusted.iter().map(|network| network.parse().unwrap()).collect(),
             forwarded: model::ForwardedFields { x_forwarded: true, forwarded: true, via: true },
             timeouts: model::ListenerTimeouts::default(),
             limits: model::ListenerLimits::default(),
+            udp: model::Udp::default(),
             routes: vec![],
         }
     }

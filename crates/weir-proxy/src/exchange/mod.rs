@@ -6,6 +6,7 @@
 //! When the [`Exchange`] is dropped, whatever became of it, its one access record is written.
 
 pub(crate) mod body;
+mod choose;
 pub(crate) mod failure;
 pub(crate) mod forward;
 mod record;
@@ -13,6 +14,7 @@ mod relay;
 pub(crate) mod respond;
 mod target;
 
+pub(crate) use choose::choose;
 pub(crate) use record::{Exchange, log_refused};
 pub(crate) use relay::ResponseBody;
 
@@ -22,7 +24,7 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
-use weir_config::model::{self, Action};
+use weir_config::model::{self, Action, ProxyVersion};
 
 use self::body::{Progress, RequestBody};
 use self::failure::Failure;
@@ -33,7 +35,7 @@ use crate::balancer::PickKey;
 use crate::fields::Field;
 use crate::framing::HeadLimits;
 use crate::head::{RequestHead, ResponseHead};
-use crate::retry::{self, Attempt, Decision, Reason};
+use crate::retry::{self, Attempt};
 use crate::route::RequestView;
 use crate::session::Session;
 use crate::session::tunnel::Tunnel;
@@ -99,6 +101,7 @@ async fn serve(exchange: &mut Exchange, mut head: Box<RequestHead>) -> Result<Se
         method: &head.method,
         fields: &head.fields,
         source: client.address,
+        alpn: &[],
     };
     let (_, action) = listener.listener.routes.find(&view).ok_or(Failure::LocalNoRoute)?;
     match action {
@@ -138,7 +141,12 @@ async fn relay(
             let uri = head.target.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
             let fields = original_fields.as_ref().unwrap_or(&head.fields);
             let key = PickKey { source: client.address, uri, fields };
-            choose(exchange, pool, &key, &tried).await?
+            let mut waited = false;
+            let chosen = choose(&exchange.session().watchdog, pool, &key, &tried, &mut waited).await;
+            if waited {
+                exchange.queued();
+            }
+            chosen?
         };
         if !rewritten {
             let server = &lease.server.server.config.address;
@@ -164,59 +172,12 @@ async fn relay(
             attempts: exchange.retries(),
             attempts_max: pool.pool.config.retries.attempts,
         };
-        match retry::decide(&attempt, &pool.budget) {
-            Decision::Retry => {
-                tracing::debug!(server = %lease.server.server.name, cause = %sent.failure, "asking another server");
-                exchange.retried();
-                pool.counters().retries.add(1);
-            }
-            Decision::GiveUp(reason) => {
-                if reason == Reason::Budget {
-                    pool.counters().retries_denied.add(1);
-                }
-                return Err(sent.failure);
-            }
+        if !pool.may_retry(&attempt) {
+            return Err(sent.failure);
         }
+        tracing::debug!(server = %lease.server.server.name, cause = %sent.failure, "asking another server");
+        exchange.retried();
     }
-}
-
-/// Takes a place at a server, waiting for one if need be.
-async fn choose(
-    exchange: &mut Exchange,
-    pool: &Rc<LocalPool>,
-    key: &PickKey<'_>,
-    tried: &[usize],
-) -> Result<(usize, Lease), Failure> {
-    let status = &pool.pool.status;
-    if status.queue.length() == 0
-        && let Some(found) = pool.pick(key, tried)
-    {
-        return Ok(found);
-    }
-    // A pool smaller than the number of attempts: better the same server again than none.
-    if !tried.is_empty()
-        && let Some(found) = pool.pick(key, &[])
-    {
-        return Ok(found);
-    }
-    if !pool.has_usable_server() {
-        pool.counters().unavailable.add(1);
-        return Err(Failure::LocalNoServer);
-    }
-    let config = &pool.pool.config;
-    let Some(place) = status.queue.enter(config.limits.queue) else {
-        pool.counters().queue_full.add(1);
-        return Err(Failure::LocalQueueFull);
-    };
-    pool.counters().queued.add(1);
-    let session = Rc::clone(exchange.session());
-    let waited = place.wait_for(|| pool.pick(key, &[]));
-    let found = Box::pin(session.watchdog.within(Wait::Queue, config.timeouts.queue, waited)).await;
-    exchange.queued();
-    found.map_err(|_| {
-        pool.counters().queue_timeouts.add(1);
-        Failure::LocalQueueTimeout
-    })
 }
 
 /// An attempt that brought no answer.
@@ -267,7 +228,10 @@ async fn attempt(
 
 /// A kept connection to the lease's server, or a new one.
 async fn connection(exchange: &mut Exchange, lease: &Lease) -> Result<Box<Connection>, Failed> {
-    let kept = poll_fn(|cx| Poll::Ready(lease.server.idle.take(cx))).await;
+    let session = Rc::clone(exchange.session());
+    let version = lease.pool.pool.config.proxy_protocol;
+    let whose = (version != ProxyVersion::None).then_some(session.peer);
+    let kept = poll_fn(|cx| Poll::Ready(lease.server.idle.take(whose, cx))).await;
     if let Some(connection) = kept {
         lease.server.counters().reuses.add(1);
         return Ok(connection);
@@ -282,13 +246,14 @@ async fn connection(exchange: &mut Exchange, lease: &Lease) -> Result<Box<Connec
         uri_bytes: 0,
     };
     lease.server.counters().connects.add(1);
-    let watchdog = &exchange.session().watchdog;
+    let header = whose.map(|_| session.proxy_header(version)).unwrap_or_default();
     // Boxed, as all that seldom waits: a future is as large as the largest thing it may wait for.
-    let opening = Box::pin(watchdog.within(Wait::Connect, config.timeouts.connect, dial(address)));
+    let dialing = dial(address, &header);
+    let opening = Box::pin(session.watchdog.within(Wait::Connect, config.timeouts.connect, dialing));
     match opening.await {
         Ok(Ok(socket)) => {
             exchange.connected();
-            Ok(Connection::new(socket, limits))
+            Ok(Connection::new(socket, limits, whose))
         }
         Ok(Err(error)) => Err(failed(Failure::UpstreamConnect(error))),
         Err(_) => Err(failed(Failure::UpstreamConnectTimeout)),

@@ -8,9 +8,10 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use bytes::BytesMut;
-use weir_config::model::Protocol;
+use weir_config::model::{Protocol, ProxyHeader};
 
-use super::http;
+use super::facts::ClientFacts;
+use super::{http, proxied, tcp};
 use crate::wire::Socket;
 use crate::worker::local::{Local, LocalListener};
 
@@ -21,12 +22,14 @@ pub(crate) struct Incoming {
     pub(crate) peer: SocketAddr,
     /// What has been read already and belongs to the protocol.
     pub(crate) early: BytesMut,
+    /// What the layers beneath have found out, if any have.
+    pub(crate) facts: Option<Box<ClientFacts>>,
 }
 
 impl Incoming {
     /// A connection that was just accepted.
     pub(crate) fn new(socket: std::net::TcpStream, peer: SocketAddr) -> Self {
-        Self { socket: Socket::Unwatched(socket), peer, early: BytesMut::new() }
+        Self { socket: Socket::Unwatched(socket), peer, early: BytesMut::new(), facts: None }
     }
 }
 
@@ -36,7 +39,26 @@ pub(crate) fn serve(
     listener: Rc<LocalListener>,
     incoming: Incoming,
 ) -> Pin<Box<dyn Future<Output = ()>>> {
+    match listener.listener.config.proxy_protocol {
+        ProxyHeader::Refused => protocol(local, listener, incoming),
+        ProxyHeader::Required => Box::pin(async move {
+            if let Some(incoming) = Box::pin(proxied::accept(&local, &listener, incoming)).await {
+                protocol(local, listener, incoming).await;
+            }
+        }),
+    }
+}
+
+/// Serves the protocol itself.
+fn protocol(
+    local: Rc<Local>,
+    listener: Rc<LocalListener>,
+    incoming: Incoming,
+) -> Pin<Box<dyn Future<Output = ()>>> {
     match listener.listener.config.protocol {
         Protocol::Http => Box::pin(http::serve(local, listener, incoming)),
+        Protocol::Tcp => Box::pin(tcp::serve(local, listener, incoming)),
+        // Its sockets are not accepted from; a listener that has just become one is not for connections.
+        Protocol::Udp => Box::pin(async {}),
     }
 }

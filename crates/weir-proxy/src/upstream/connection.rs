@@ -5,6 +5,7 @@
 //! asked for.
 
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -38,6 +39,8 @@ pub(crate) struct Connection {
     spent: bool,
     /// Whether an exchange was here before this one.
     pub(crate) reused: bool,
+    /// The client that the server was told it is for; it is for no other then.
+    pub(crate) whose: Option<SocketAddr>,
 }
 
 /// A request's body on its way to the server.
@@ -86,7 +89,7 @@ pub(crate) enum BodyError {
 
 impl Connection {
     /// A connection on a socket that was just opened.
-    pub(crate) fn new(socket: Socket, limits: HeadLimits) -> Box<Self> {
+    pub(crate) fn new(socket: Socket, limits: HeadLimits, whose: Option<SocketAddr>) -> Box<Self> {
         Box::new(Self {
             wire: Wire::new(socket),
             framing: ResponseFraming::new(limits),
@@ -96,6 +99,7 @@ impl Connection {
             server_reads: Duration::ZERO,
             spent: false,
             reused: false,
+            whose,
         })
     }
 
