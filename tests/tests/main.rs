@@ -20,5 +20,6 @@ mod retries;
 mod routing;
 mod soak;
 mod strict;
+mod tcp;
 mod timeouts;
 mod websocket;

@@ -116,8 +116,20 @@ fn route_match() -> impl Strategy<Value = RouteMatch> {
             headers,
             query,
             sources,
+            ..RouteMatch::default()
         },
     )
+}
+
+/// What a connection or a flow can be matched by, in place of what `route` has.
+fn for_protocol(route: Route, protocol: Protocol, pools: usize) -> Option<Route> {
+    let (sni, alpn) = match protocol {
+        Protocol::Http => return Some(route),
+        Protocol::Tcp => (route.matches.hosts, vec!["h2".into(); route.matches.methods.len()]),
+        Protocol::Udp => (Vec::new(), Vec::new()),
+    };
+    let matches = RouteMatch { sni, alpn, sources: route.matches.sources, ..RouteMatch::default() };
+    (pools > 0).then_some(Route { matches, action: Action::Pool(PoolId(0)) })
 }
 
 fn action(pools: usize) -> impl Strategy<Value = Action> {
@@ -181,23 +193,37 @@ fn listener(pools: usize) -> impl Strategy<Value = Listener> {
         prop_oneof![Just(ListenerTimeouts::default()), timeouts],
         prop_oneof![Just(ListenerLimits::default()), limits()],
         routes,
+        (select(vec![Protocol::Http, Protocol::Tcp, Protocol::Udp]), any::<bool>()),
+        (time(), 1_u32..=1_000_000, proptest::option::of(1_u32..=1_000_000)),
         (proptest::option::of(listener_tls()), any::<bool>(), proptest::option::of(1_u64..87_600 * 3600)),
     )
         .prop_map(
-            |((binds, trusted_proxies, forwarded), timeouts, limits, routes, (tls, redirect, hsts))| {
+            move |((binds, trusted_proxies, forwarded), timeouts, limits, routes, of, udp, secure)| {
+                let (protocol, proxies) = of;
+                let (tls, redirect, hsts) = secure;
+                let tls = tls.filter(|_| protocol == Protocol::Http);
+                let http = protocol == Protocol::Http;
+                let routes: Vec<Route> = routes;
+                let udp = Udp { idle: udp.0, flows: udp.1, answers: udp.2 };
                 Listener {
                     name: "".into(),
                     // Filled in when all are there: names and binds are unique.
                     bind: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0)); binds],
-                    protocol: Protocol::Http,
-                    https_redirect: redirect && tls.is_none(),
-                    hsts: hsts.map(Duration::from_secs),
+                    protocol,
+                    proxy_protocol: if proxies && protocol != Protocol::Udp && !trusted_proxies.is_empty() {
+                        ProxyHeader::Required
+                    } else {
+                        ProxyHeader::Refused
+                    },
+                    https_redirect: redirect && tls.is_none() && http,
+                    hsts: hsts.filter(|_| http).map(Duration::from_secs),
                     tls,
                     trusted_proxies,
                     forwarded,
                     timeouts,
                     limits,
-                    routes,
+                    udp: if protocol == Protocol::Udp { udp } else { Udp::default() },
+                    routes: routes.into_iter().filter_map(|r| for_protocol(r, protocol, pools)).collect(),
                 }
             },
         )
@@ -311,6 +337,7 @@ fn check() -> impl Strategy<Value = Check> {
             jitter_percent,
             port,
             tls: false,
+            proxy_protocol: ProxyVersion::None,
         })
 }
 
@@ -368,7 +395,7 @@ fn pool() -> impl Strategy<Value = Pool> {
         prop_oneof![Just(PoolLimits::default()), limits],
         (protocol, http2),
         retries,
-        ejection,
+        (ejection, select(vec![ProxyVersion::None, ProxyVersion::V1, ProxyVersion::V2])),
     )
         .prop_map(
             |(
@@ -377,7 +404,7 @@ fn pool() -> impl Strategy<Value = Pool> {
                 limits,
                 (protocol, http2),
                 retries,
-                ejection,
+                (ejection, proxy_protocol),
             )| {
                 let mut servers: Vec<_> = servers
                     .into_iter()
@@ -390,7 +417,7 @@ fn pool() -> impl Strategy<Value = Pool> {
                     protocol,
                     balance,
                     servers,
-                    check: check.map(|check| Check { tls: tls.is_some(), ..check }),
+                    check: check.map(|check| Check { tls: tls.is_some(), proxy_protocol, ..check }),
                     tls,
                     slow_start,
                     timeouts,
@@ -398,6 +425,7 @@ fn pool() -> impl Strategy<Value = Pool> {
                     http2,
                     retries,
                     ejection,
+                    proxy_protocol,
                 }
             },
         )
@@ -458,7 +486,14 @@ fn config() -> impl Strategy<Value = Config> {
                 Listener { name: name.into(), ..listener }
             })
             .collect();
-        let pools = pools.into_iter().map(|(name, pool)| Pool { name: name.into(), ..pool }).collect();
+        let mut pools: Vec<_> =
+            pools.into_iter().map(|(name, pool)| Pool { name: name.into(), ..pool }).collect();
+        // The pool that connections and flows go to, which hold no request and have no beginning.
+        if let Some(first) = pools.first_mut() {
+            first.balance = Balance::SourceHash;
+            first.proxy_protocol = ProxyVersion::None;
+            first.check.iter_mut().for_each(|check| check.proxy_protocol = ProxyVersion::None);
+        }
         Config { workers, admin, log, resolver, limits, timeouts, watch_config, listeners, pools }
     })
 }

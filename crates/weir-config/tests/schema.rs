@@ -183,6 +183,9 @@ fn every_key_has_a_description_and_a_default_or_a_reason_for_none() {
         "hsts",
         "server_name",
         "tls",
+        "sni",
+        "alpn",
+        "answers",
     ];
     for (pointer, schema) in sections() {
         for (key, property) in schema["properties"].as_object().unwrap() {

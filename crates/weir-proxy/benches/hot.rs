@@ -93,6 +93,7 @@ mod routing {
                 method: &Method::GET,
                 fields: &fields,
                 source: [192, 0, 2, 1].into(),
+                alpn: &[],
             };
             table.find(black_box(&request)).expect("every host has a route").0
         });
@@ -314,10 +315,12 @@ mod heads {
             tls: None,
             https_redirect: false,
             hsts: None,
+            proxy_protocol: model::ProxyHeader::Refused,
             trusted_proxies: vec![],
             forwarded: model::ForwardedFields::default(),
             timeouts: model::ListenerTimeouts::default(),
             limits: model::ListenerLimits::default(),
+            udp: model::Udp::default(),
             routes: vec![],
         }
     }
@@ -336,7 +339,7 @@ mod access_log {
     use divan::Bencher;
     use http::Version;
     use weir_config::model::{AccessLogFormat, AccessLogTarget, Log};
-    use weir_proxy::access_log::{Output, Record, Times, Writer};
+    use weir_proxy::access_log::{Kind, Output, Record, Times, Writer};
 
     #[divan::bench]
     fn json(bencher: Bencher<'_, '_>) {
@@ -364,6 +367,7 @@ mod access_log {
 
     fn record() -> Record<'static> {
         Record {
+            kind: Kind::Http,
             started: SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_123),
             client: ([192, 0, 2, 1], 40_000).into(),
             listener: "web",

@@ -47,10 +47,14 @@ pub async fn probe(
 ) -> ProbeOutcome {
     let deadline = Instant::now() + check.timeout;
     let target = SocketAddr::new(target.ip(), check.port.unwrap_or(target.port()));
-    let stream = match timeout_at(deadline, TcpStream::connect(target)).await {
+    let mut stream = match timeout_at(deadline, TcpStream::connect(target)).await {
         Ok(connected) => connected.map_err(|error| connect_error(&error))?,
         Err(_elapsed) => return Err(ProbeError::ConnectTimeout),
     };
+    if check.port.is_none() {
+        // A few bytes, which a new connection takes at once; whether it does shows in what follows.
+        let _ = stream.write_all(check.proxy_protocol.own_header()).await;
+    }
     let Some(ProbeTls { tls, name }) = tls.filter(|_| check.tls) else {
         return ask(check, stream, Scheme::HTTP, default_host, protocol, deadline).await;
     };

@@ -39,6 +39,7 @@ impl Default for Check {
             jitter_percent,
             port,
             tls: _,
+            proxy_protocol: _,
         } = check;
         Self {
             http: None,

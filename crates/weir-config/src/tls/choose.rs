@@ -1,5 +1,6 @@
 //! Which certificate a client is shown.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -78,8 +79,20 @@ impl Pair {
     }
 }
 
+thread_local! {
+    /// The host that the client of the handshake which this thread looks at has named. rustls' unbuffered connections
+    /// don't say it; they ask for a certificate in the turn in which the ClientHello is read.
+    static NAMED: Cell<Option<Box<str>>> = const { Cell::new(None) };
+}
+
+/// The host that the ClientHello which this thread has just read named (RFC 6066 section 3).
+pub fn take_named() -> Option<Box<str>> {
+    NAMED.take()
+}
+
 impl ResolvesServerCert for Chooser {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        NAMED.set(hello.server_name().map(Into::into));
         let Pair { small, rsa } =
             hello.server_name().and_then(|name| self.find(name)).or(self.other.as_ref())?;
         // The schemes are those that the client's cipher suites allow, too.

@@ -21,6 +21,8 @@ use crate::model::{self, Alpn, CertificateFiles, CheckKind, Host, PoolProtocol, 
 pub struct PoolTls {
     /// For each connection of traffic.
     pub config: Arc<ClientConfig>,
+    /// For connections that are passed on, whatever is spoken on them.
+    pub relay: Arc<ClientConfig>,
     /// For each check: one that sees what a new client would see.
     pub check: Arc<ClientConfig>,
     /// The name that a certificate must be for, where it is not the server's own.
@@ -106,8 +108,10 @@ impl Loading<'_> {
         check.alpn_protocols = alpn(checks_protocol(pool));
         config.resumption = Resumption::in_memory_sessions(SESSIONS_MAX);
         config.alpn_protocols = alpn(pool.protocol);
-        let (config, check, model) = (Arc::new(config), Arc::new(check), model.clone());
-        Some(Arc::new(PoolTls { config, check, server_name, model, ca, certificate }))
+        let mut relay = config.clone();
+        relay.alpn_protocols.clear();
+        let (config, relay, check) = (Arc::new(config), Arc::new(relay), Arc::new(check));
+        Some(Arc::new(PoolTls { config, relay, check, model: model.clone(), server_name, ca, certificate }))
     }
 
     /// Every server must have a name that can be in a certificate.

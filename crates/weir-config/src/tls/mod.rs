@@ -17,9 +17,10 @@ mod server;
 mod subject;
 
 pub use certificate::Certificate;
+pub use choose::take_named;
 pub use client::PoolTls;
 pub use server::ListenerTls;
-pub use subject::subject;
+pub use subject::{common_name, subject};
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -50,6 +50,13 @@ pub fn subject(certificate: &[u8]) -> Option<String> {
     Some(text)
 }
 
+/// The common name in the subject of a certificate (DER); empty where it has none.
+pub fn common_name(certificate: &[u8]) -> Option<String> {
+    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+    let name = certificate.subject().iter_common_name().next().and_then(|name| name.as_str().ok());
+    Some(name.unwrap_or_default().to_owned())
+}
+
 /// RFC 4514 section 2.4. What is not ASCII is escaped as well, as the RFC allows.
 fn escape(value: &str, text: &mut String) {
     let last = value.len().saturating_sub(1);

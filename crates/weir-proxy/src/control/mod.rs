@@ -65,7 +65,7 @@ pub(crate) enum Event {
 /// How a drain ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Drained {
-    /// Sessions that were still open when the time was up.
+    /// Sessions and flows that were still open when the time was up.
     pub sessions_left: u64,
 }
 
@@ -201,12 +201,13 @@ impl Control {
     }
 }
 
-/// Waits until no session is left, at most for `bound`.
+/// Waits until no session and no flow is left, at most for `bound`.
 async fn drained(shared: Arc<Shared>, bound: Duration, reply: oneshot::Sender<Drained>) {
     let until = Instant::now() + bound;
     let sessions_left = loop {
         let totals = shared.counters.totals();
-        let left = totals.sessions.saturating_sub(totals.sessions_closed);
+        let sessions = totals.sessions.saturating_sub(totals.sessions_closed);
+        let left = sessions + totals.flows.saturating_sub(totals.flows_closed);
         if left == 0 || Instant::now() >= until {
             break left;
         }

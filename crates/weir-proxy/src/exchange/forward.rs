@@ -239,10 +239,12 @@ mod tests {
             tls: None,
             https_redirect: false,
             hsts: None,
+            proxy_protocol: model::ProxyHeader::Refused,
             trusted_proxies: trusted.iter().map(|network| network.parse().unwrap()).collect(),
             forwarded: model::ForwardedFields { x_forwarded: true, forwarded: true, via: true },
             timeouts: model::ListenerTimeouts::default(),
             limits: model::ListenerLimits::default(),
+            udp: model::Udp::default(),
             routes: vec![],
         }
     }

@@ -6,6 +6,7 @@
 //! When the [`Exchange`] is dropped, whatever became of it, its one access record is written.
 
 pub(crate) mod body;
+mod choose;
 pub(crate) mod failure;
 pub(crate) mod forward;
 mod record;
@@ -13,18 +14,17 @@ mod relay;
 pub(crate) mod respond;
 mod target;
 
+pub(crate) use choose::choose;
 pub(crate) use record::{Exchange, log_refused};
 pub(crate) use relay::ResponseBody;
 
 use std::future::poll_fn;
-use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
-use weir_config::model::{self, Action, PoolProtocol};
+use weir_config::model::{self, Action, PoolProtocol, ProxyVersion};
 
 use self::body::{Progress, RequestBody};
 use self::failure::Failure;
@@ -35,16 +35,15 @@ use crate::balancer::PickKey;
 use crate::fields::Field;
 use crate::framing::HeadLimits;
 use crate::head::{RequestHead, ResponseHead};
-use crate::retry::{self, Attempt, Decision, Reason};
+use crate::retry::{self, Attempt};
 use crate::route::RequestView;
 use crate::session::Session;
 use crate::session::tunnel::Tunnel;
 use crate::session::watchdog::Wait;
 use crate::upstream::connection::{Connection, SendError};
-use crate::upstream::dial::{DialError, dial};
+use crate::upstream::dial::{DialError, Dialing};
 use crate::upstream::http1::Http1;
 use crate::upstream::http2::Stream;
-use crate::wire::Socket;
 use crate::worker::local::{Lease, LocalPool};
 
 /// Serves one request of `session`.
@@ -101,8 +100,8 @@ async fn serve(exchange: &mut Exchange, mut head: Box<RequestHead>) -> Result<Se
     let listener = exchange.listener();
     let config = &listener.listener.config;
     let target = Target::of(&head)?;
-    let tls = exchange.session().tls.clone();
-    let client = Client::of(config, exchange.session().peer, tls.as_deref(), &head.fields);
+    let session = Rc::clone(exchange.session());
+    let client = Client::of(config, session.peer, session.tls(), &head.fields);
     exchange.client_is(client.address);
     if config.https_redirect {
         return Ok(Served::Local(respond::to_https(target.authority(), target.path_and_query())));
@@ -114,6 +113,7 @@ async fn serve(exchange: &mut Exchange, mut head: Box<RequestHead>) -> Result<Se
         method: &head.method,
         fields: &head.fields,
         source: client.address,
+        alpn: &[],
     };
     let (_, action) = listener.listener.routes.find(&view).ok_or(Failure::LocalNoRoute)?;
     match action {
@@ -158,7 +158,12 @@ async fn relay(
             let uri = head.target.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
             let fields = original_fields.as_ref().unwrap_or(&head.fields);
             let key = PickKey { source: client.address, uri, fields };
-            choose(exchange, pool, &key, &tried).await?
+            let mut waited = false;
+            let chosen = choose(&exchange.session().watchdog, pool, &key, &tried, &mut waited).await;
+            if waited {
+                exchange.queued();
+            }
+            chosen?
         };
         if !rewritten {
             let server = &lease.server.server.config.address;
@@ -186,59 +191,12 @@ async fn relay(
             attempts: exchange.retries(),
             attempts_max: pool.pool.config.retries.attempts,
         };
-        match retry::decide(&attempt, &pool.budget) {
-            Decision::Retry => {
-                tracing::debug!(server = %lease.server.server.name, cause = %sent.failure, "asking another server");
-                exchange.retried();
-                pool.counters().retries.add(1);
-            }
-            Decision::GiveUp(reason) => {
-                if reason == Reason::Budget {
-                    pool.counters().retries_denied.add(1);
-                }
-                return Err(sent.failure);
-            }
+        if !pool.may_retry(&attempt) {
+            return Err(sent.failure);
         }
+        tracing::debug!(server = %lease.server.server.name, cause = %sent.failure, "asking another server");
+        exchange.retried();
     }
-}
-
-/// Takes a place at a server, waiting for one if need be.
-async fn choose(
-    exchange: &mut Exchange,
-    pool: &Rc<LocalPool>,
-    key: &PickKey<'_>,
-    tried: &[usize],
-) -> Result<(usize, Lease), Failure> {
-    let status = &pool.pool.status;
-    if status.queue.length() == 0
-        && let Some(found) = pool.pick(key, tried)
-    {
-        return Ok(found);
-    }
-    // A pool smaller than the number of attempts: better the same server again than none.
-    if !tried.is_empty()
-        && let Some(found) = pool.pick(key, &[])
-    {
-        return Ok(found);
-    }
-    if !pool.has_usable_server() {
-        pool.counters().unavailable.add(1);
-        return Err(Failure::LocalNoServer);
-    }
-    let config = &pool.pool.config;
-    let Some(place) = status.queue.enter(config.limits.queue) else {
-        pool.counters().queue_full.add(1);
-        return Err(Failure::LocalQueueFull);
-    };
-    pool.counters().queued.add(1);
-    let session = Rc::clone(exchange.session());
-    let waited = place.wait_for(|| pool.pick(key, &[]));
-    let found = Box::pin(session.watchdog.within(Wait::Queue, config.timeouts.queue, waited)).await;
-    exchange.queued();
-    found.map_err(|_| {
-        pool.counters().queue_timeouts.add(1);
-        Failure::LocalQueueTimeout
-    })
 }
 
 /// An attempt that brought no answer.
@@ -306,25 +264,24 @@ async fn connection(exchange: &mut Exchange, lease: &Lease) -> Result<Connection
     };
     match config.protocol {
         PoolProtocol::Http1 => {
-            let kept = poll_fn(|cx| Poll::Ready(lease.server.idle.take(cx))).await;
+            let session = Rc::clone(exchange.session());
+            let whose = (config.proxy_protocol != ProxyVersion::None).then_some(session.peer);
+            let kept = poll_fn(|cx| Poll::Ready(lease.server.idle.take(whose, cx))).await;
             if let Some(connection) = kept {
                 lease.server.counters().reuses.add(1);
                 return Ok(Connection::Http1(connection));
             }
-            let address = address(lease)?;
-            lease.server.counters().connects.add(1);
-            let socket = within_connect(exchange, lease, dial_to(lease, address)).await?;
-            Ok(Connection::Http1(Http1::new(socket, limits)))
+            let header = whose.map(|_| session.proxy_header(config.proxy_protocol)).unwrap_or_default();
+            let dialing = Dialing::to(lease).map_err(connect_failed)?;
+            let socket = within_connect(exchange, lease, dialing.dial(header)).await?;
+            Ok(Connection::Http1(Http1::new(socket, limits, whose)))
         }
         PoolProtocol::Http2 => {
             let place = match lease.server.http2.take() {
                 Some(place) => place,
                 None => {
-                    let address = address(lease)?;
-                    let opening = lease.server.http2.place(|| {
-                        lease.server.counters().connects.add(1);
-                        dial_to(lease, address)
-                    });
+                    let dialing = Dialing::to(lease).map_err(connect_failed)?;
+                    let opening = lease.server.http2.place(|| dialing.clone().dial(Vec::new()));
                     within_connect(exchange, lease, opening).await?
                 }
             };
@@ -338,15 +295,6 @@ async fn connection(exchange: &mut Exchange, lease: &Lease) -> Result<Connection
 
 fn connect_failed(failure: Failure) -> Failed {
     Failed { failure, kind: retry::Failure::ConnectFailed, request_sent: false }
-}
-
-/// A server without an address has no share, so it is not picked; but its name may just have expired.
-fn address(lease: &Lease) -> Result<SocketAddr, Failed> {
-    lease.server.server.address.ok_or_else(|| connect_failed(Failure::LocalNoServer))
-}
-
-fn dial_to(lease: &Lease, address: SocketAddr) -> impl Future<Output = Result<Socket, DialError>> + use<> {
-    dial(address, Arc::clone(&lease.pool.pool), Arc::clone(&lease.server.server))
 }
 
 /// Waits for a connection, as long as the server may take to accept one.
@@ -364,8 +312,7 @@ async fn within_connect<T>(
             exchange.connected();
             Ok(opened)
         }
-        Ok(Err(DialError::Connect(error))) => Err(connect_failed(Failure::UpstreamConnect(error))),
-        Ok(Err(DialError::Tls(why))) => Err(connect_failed(Failure::UpstreamTls(why))),
+        Ok(Err(error)) => Err(connect_failed(error.into())),
         Err(_) => Err(connect_failed(Failure::UpstreamConnectTimeout)),
     }
 }

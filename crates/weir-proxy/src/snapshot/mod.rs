@@ -8,6 +8,7 @@ mod compile;
 mod status;
 
 pub(crate) use compile::{Resolved, compile, with_new_ring};
+pub(crate) use status::FlowPlace;
 pub use status::{ListenerStatus, OperatorState, PoolStatus, ServerReport, ServerStatus};
 
 use std::net::SocketAddr;

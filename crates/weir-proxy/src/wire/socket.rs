@@ -5,7 +5,7 @@
 //! or takes nothing, is the runtime told to watch it, which costs two system calls a connection and memory.
 
 use std::io::{self, IoSlice, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
@@ -75,6 +75,14 @@ impl Socket {
             Self::Tls(tls) => tls.socket_mut().watched(),
             Self::Unwatched(_) | Self::Lost => Err(io::ErrorKind::NotConnected.into()),
         }
+    }
+
+    /// The address of this side.
+    pub(crate) fn local_address(&mut self) -> Option<SocketAddr> {
+        if let Self::Unwatched(socket) = self {
+            return socket.local_addr().ok();
+        }
+        self.watched().ok()?.local_addr().ok()
     }
 
     /// Reads what is there without waiting, while nobody watches the socket: `None` when it has to be watched.

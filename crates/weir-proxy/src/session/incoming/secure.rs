@@ -21,7 +21,7 @@ use crate::wire::tls::{HandshakeError, Tls};
 use crate::worker::local::{Local, LocalListener};
 
 /// What is known of a client's TLS.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Secured {
     /// Such as `TLSv1.3`.
     pub(crate) version: &'static str,
@@ -31,6 +31,8 @@ pub(crate) struct Secured {
     pub(crate) alpn: Option<Alpn>,
     /// The subject of the client's certificate, where servers are to be told.
     pub(crate) subject: Option<Box<str>>,
+    /// The common name in the client's certificate, which was verified; empty where it has none.
+    pub(crate) common_name: Option<Box<str>>,
 }
 
 /// What a client is told that speaks HTTP to a port that speaks TLS.
@@ -45,7 +47,7 @@ pub(super) async fn secure(
     listener: &Rc<LocalListener>,
     incoming: Incoming,
 ) -> Option<Incoming> {
-    let Incoming { socket, peer, early, tls: _ } = incoming;
+    let Incoming { socket, peer, early, mut facts } = incoming;
     let ready = listener.listener.tls.as_ref()?;
     let counters = listener.counters();
     let watchdog = Watchdog::new(local);
@@ -57,13 +59,10 @@ pub(super) async fn secure(
             if tls.state().handshake_kind() == Some(HandshakeKind::Resumed) {
                 counters.tls_resumptions.add(1);
             }
-            let secured = Rc::new(Secured::of(&tls, listener));
-            return Some(Incoming {
-                socket: Socket::Tls(tls),
-                peer,
-                early: BytesMut::new(),
-                tls: Some(secured),
-            });
+            let known = Rc::make_mut(facts.get_or_insert_default());
+            known.server_name = tls.take_server_name();
+            known.tls = Some(Secured::of(&tls, listener));
+            return Some(Incoming { socket: Socket::Tls(tls), peer, early: BytesMut::new(), facts });
         }
         Ok(Err(error)) => error,
         Err(Expired) => {
@@ -149,6 +148,10 @@ impl Secured {
             },
             alpn: ListenerTls::alpn(state.alpn_protocol()),
             subject,
+            common_name: state
+                .peer_certificates()
+                .and_then(|shown| tls::common_name(shown.first()?))
+                .map(String::into_boxed_str),
         }
     }
 }

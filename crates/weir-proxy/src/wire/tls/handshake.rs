@@ -10,6 +10,7 @@ use rustls::client::UnbufferedClientConnection;
 use rustls::pki_types::ServerName;
 use rustls::server::UnbufferedServerConnection;
 use rustls::{ClientConfig, Error, ServerConfig};
+use weir_config::tls::take_named;
 
 use super::session::Session;
 use super::{Incoming, RECORD_BYTES, SCRATCH, Tls};
@@ -139,6 +140,9 @@ impl Tls {
                 self.open(scratch, &mut none, 0)
             }),
         };
+        if let Some(named) = take_named() {
+            self.server_name = Some(named);
+        }
         match outcome {
             Ok(()) if self.partial.len() > HANDSHAKE_BYTES_MAX => Err(HandshakeError::TooLong),
             Ok(()) => Ok(()),

@@ -33,6 +33,8 @@ pub(crate) struct Tls {
     plain: BytesMut,
     /// Records that the peer has not taken yet.
     sealed: Vec<u8>,
+    /// The host that the client named, until it is asked for.
+    server_name: Option<Box<str>>,
     /// How the peer's side stands.
     incoming: Incoming,
     /// We have said that no more will come.
@@ -91,6 +93,7 @@ impl Tls {
             partial: Vec::new(),
             plain: BytesMut::new(),
             sealed: Vec::new(),
+            server_name: None,
             incoming: Incoming::Open,
             closed: false,
         })
@@ -104,6 +107,11 @@ impl Tls {
     /// The socket beneath.
     pub(crate) fn socket_mut(&mut self) -> &mut Socket {
         &mut self.socket
+    }
+
+    /// The host that the client named (RFC 6066 section 3).
+    pub(crate) fn take_server_name(&mut self) -> Option<Box<str>> {
+        self.server_name.take()
     }
 
     /// What both ends have agreed on.
