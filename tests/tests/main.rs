@@ -20,4 +20,7 @@ mod routing;
 mod soak;
 mod strict;
 mod timeouts;
+mod tls;
+mod tls_files;
+mod tls_servers;
 mod websocket;
