@@ -22,4 +22,7 @@ mod soak;
 mod strict;
 mod tcp;
 mod timeouts;
+mod tls;
+mod tls_files;
+mod tls_servers;
 mod websocket;

@@ -64,7 +64,7 @@ pub(crate) async fn serve(source: Source, ready: impl FnOnce()) -> anyhow::Resul
     ready();
 
     let mut watch = Watch::new(&source);
-    let mut files = tokio::time::interval(FILES_INTERVAL);
+    let mut files = tokio::time::interval_at(tokio::time::Instant::now() + FILES_INTERVAL, FILES_INTERVAL);
     files.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut pulse = tokio::time::interval(PULSE);
     loop {

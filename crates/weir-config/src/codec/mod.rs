@@ -103,7 +103,7 @@ pub(crate) struct FieldShape {
 }
 
 /// What is wrong with a text, and what to do about it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Problem {
     pub(crate) message: String,
     pub(crate) hint: Option<String>,

@@ -1,5 +1,6 @@
 //! Certificates with their keys: read, judged, and kept until a file of theirs changes.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -60,14 +61,17 @@ impl Loading<'_> {
                 self.expand(certificate, &place, |files| wanted.push((listener, place.clone(), files)));
             }
         }
-        let paths: Vec<_> = wanted.iter().map(|(.., files)| files).collect();
+        let mut paths: Vec<_> = wanted.iter().map(|(.., files)| files).collect();
+        paths.sort_by_key(|files| (&files.certificate, &files.key, &files.ocsp));
+        paths.dedup(); // what is named twice is read once, and is one certificate
         let outcomes = read_all(&paths, &self.before.files, &self.provider);
+        let outcomes: HashMap<_, _> = paths.into_iter().cloned().zip(outcomes).collect();
         let mut all: Vec<_> = config.listeners.iter().map(|_| Vec::new()).collect();
-        for ((listener, place, wanted), outcome) in wanted.into_iter().zip(outcomes) {
-            let certificate = match outcome {
-                Ok(certificate) => self.in_time(&place, certificate),
+        for (listener, place, wanted) in wanted {
+            let certificate = match &outcomes[&wanted] {
+                Ok(certificate) => self.in_time(&place, Arc::clone(certificate)),
                 Err((key, problem)) => {
-                    self.findings.problem(place.clone().key(key), problem);
+                    self.findings.problem(place.clone().key(key), problem.clone());
                     None
                 }
             };

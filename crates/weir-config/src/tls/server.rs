@@ -132,6 +132,9 @@ impl Loading<'_> {
         };
         let mut config = builder.with_cert_resolver(Arc::new(chooser));
         config.alpn_protocols = model.alpn.iter().map(|alpn| alpn.as_str().as_bytes().to_vec()).collect();
+        if model.alpn.contains(&Alpn::Http1) {
+            config.alpn_protocols.push(b"http/1.0".to_vec()); // served like HTTP/1.1
+        }
         config.ticketer = resume.tickets;
         config.session_storage = resume.sessions;
         let config = Arc::new(config);
@@ -178,7 +181,10 @@ impl Loading<'_> {
             builder = builder.allow_unauthenticated();
         }
         let at = if crl.is_some() { "crl" } else { "ca" };
-        let wrong = |error| Problem::new(format!("client certificates can't be judged by it: {error}"));
+        let wrong = |error| {
+            Problem::new(format!("client certificates can't be judged by it: {error}"))
+            .hint("authorities and revocation lists are those of RFC 5280; lists are of version 2, with a number")
+        };
         builder.build().map(Some).map_err(|error| (place.key(at), wrong(error)))
     }
 

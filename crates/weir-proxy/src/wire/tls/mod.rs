@@ -49,6 +49,8 @@ enum Incoming {
     Closed,
     /// Its connection ended without that: somebody may have cut it (RFC 8446 section 6.1).
     Cut,
+    /// What came was not TLS, or not what was agreed on: the session is of no use any more.
+    Broken,
 }
 
 /// The most plaintext in a record (RFC 8446 section 5.1).
@@ -141,6 +143,7 @@ impl Tls {
                 Incoming::Open => {}
                 Incoming::Closed => return Poll::Ready(Ok(())),
                 Incoming::Cut => return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
+                Incoming::Broken => return Poll::Ready(Err(io::ErrorKind::InvalidData.into())),
             }
             match self.poll_fill(into, limit, cx) {
                 Poll::Ready(Ok(())) if into.len() > before => return Poll::Ready(Ok(())),
@@ -220,7 +223,7 @@ impl Tls {
             }
             Err(error) => {
                 self.partial = Vec::new();
-                self.incoming = Incoming::Cut;
+                self.incoming = Incoming::Broken;
                 Err(error)
             }
         }
@@ -233,6 +236,9 @@ impl Tls {
         mut parts: [&[u8]; 3],
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
+        if self.incoming == Incoming::Broken {
+            return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
+        }
         // A few bytes, such as the end of a handshake, go with what follows them.
         while self.sealed.len() > RECORD_BYTES {
             ready!(self.poll_flush_sealed(cx))?;
@@ -248,7 +254,7 @@ impl Tls {
                 if piece.is_empty() {
                     break;
                 }
-                self.session.write(Write::Data(piece), sealed)?;
+                self.session.write(Write::Data(piece), &mut self.partial, sealed)?;
                 taken += piece.len();
             }
             let written = self.write_through(sealed.bytes(), cx)?;
@@ -290,10 +296,10 @@ impl Tls {
 
     /// Says that no more will come, once; whether the peer has taken that.
     pub(super) fn poll_goodbye(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !std::mem::replace(&mut self.closed, true) {
+        if !std::mem::replace(&mut self.closed, true) && self.incoming != Incoming::Broken {
             SCRATCH.with_borrow_mut(|scratch| {
                 scratch.sealed.clear();
-                if self.session.write(Write::Goodbye, &mut scratch.sealed).is_ok() {
+                if self.session.write(Write::Goodbye, &mut self.partial, &mut scratch.sealed).is_ok() {
                     self.sealed.extend_from_slice(scratch.sealed.bytes());
                 }
             });

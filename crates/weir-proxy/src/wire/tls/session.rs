@@ -113,11 +113,17 @@ enum Step {
 trait Connection {
     type Data;
 
+    fn state(&self) -> &CommonState;
+
     fn process<'c, 'i>(&'c mut self, cipher: &'i mut [u8]) -> UnbufferedStatus<'c, 'i, Self::Data>;
 }
 
 impl Connection for UnbufferedServerConnection {
     type Data = ServerConnectionData;
+
+    fn state(&self) -> &CommonState {
+        self
+    }
 
     fn process<'c, 'i>(&'c mut self, cipher: &'i mut [u8]) -> UnbufferedStatus<'c, 'i, Self::Data> {
         self.process_tls_records(cipher)
@@ -126,6 +132,10 @@ impl Connection for UnbufferedServerConnection {
 
 impl Connection for UnbufferedClientConnection {
     type Data = ClientConnectionData;
+
+    fn state(&self) -> &CommonState {
+        self
+    }
 
     fn process<'c, 'i>(&'c mut self, cipher: &'i mut [u8]) -> UnbufferedStatus<'c, 'i, Self::Data> {
         self.process_tls_records(cipher)
@@ -148,11 +158,17 @@ impl Session {
         }
     }
 
-    /// Appends records to `sealed`, behind what the session itself has to say.
-    pub(super) fn write(&mut self, what: Write<'_>, sealed: &mut Sealed) -> io::Result<()> {
+    /// Appends records to `sealed`, behind what the session itself has to say. `partial` is what was left of the
+    /// bytes that came: the session remembers how far it has got in them.
+    pub(super) fn write(
+        &mut self,
+        what: Write<'_>,
+        partial: &mut Vec<u8>,
+        sealed: &mut Sealed,
+    ) -> io::Result<()> {
         match self {
-            Self::Server(session) => write(session, what, sealed),
-            Self::Client(session) => write(session, what, sealed),
+            Self::Server(session) => write(session, what, partial, sealed),
+            Self::Client(session) => write(session, what, partial, sealed),
         }
     }
 }
@@ -170,26 +186,40 @@ fn open(
             Step::Again => {}
             Step::Wait | Step::Written => return Ok(used),
             Step::Failed(error) => {
-                // Its alert is to be had without the bytes that it is about.
-                while let (_, Step::Again) = step(connection.process(&mut []), opened, None) {}
+                // What the peer is to be told comes out before any bytes are looked at, which would go wrong again.
+                while connection.state().wants_write() {
+                    step(connection.process(&mut []), opened, None);
+                }
                 return Err(error);
             }
         }
     }
 }
 
-fn write(connection: &mut impl Connection, what: Write<'_>, sealed: &mut Sealed) -> io::Result<()> {
-    // Nothing comes in here: the session says what it has to say, and then that it can be written to.
+fn write(
+    connection: &mut impl Connection,
+    what: Write<'_>,
+    partial: &mut Vec<u8>,
+    sealed: &mut Sealed,
+) -> io::Result<()> {
+    // Nothing new comes in here: the session says what it has to say, and then that it can be written to.
     let (mut into, mut plain) = (BytesMut::new(), BytesMut::new());
     let mut opened = Opened { into: &mut into, limit: 0, plain: &mut plain, sealed, closed: false };
-    loop {
-        match step(connection.process(&mut []), &mut opened, Some(what)).1 {
+    let mut used = 0;
+    let outcome = loop {
+        let (discard, next) = step(connection.process(&mut partial[used..]), &mut opened, Some(what));
+        used += discard;
+        match next {
             Step::Again => {}
-            Step::Written => return Ok(()),
-            Step::Wait => return Err(io::ErrorKind::NotConnected.into()),
-            Step::Failed(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
+            Step::Written => break Ok(()),
+            Step::Wait => break Err(io::ErrorKind::NotConnected.into()),
+            Step::Failed(error) => break Err(io::Error::new(io::ErrorKind::InvalidData, error)),
         }
+    };
+    if used > 0 {
+        partial.drain(..used);
     }
+    outcome
 }
 
 /// Takes one step; how much of what came was used, and what comes then.
