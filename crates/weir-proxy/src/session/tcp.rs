@@ -84,7 +84,9 @@ async fn open(
     passage.routed_to(&pool);
     let header = match pool.pool.config.proxy_protocol {
         ProxyVersion::None => Vec::new(),
-        version => proxy_header(version, peer, client.socket.local_address(), Some(&facts)),
+        version @ (ProxyVersion::V1 | ProxyVersion::V2) => {
+            proxy_header(version, peer, client.socket.local_address(), Some(&facts))
+        }
     };
     let (server, lease) = connect(local, passage, watchdog, &pool, peer, header).await?;
     Ok(Opened { client: client.socket, early: client.stash, server, lease })
