@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use weir_tests::{
-    Authority, Client, Directory, Origin, Program, Wanted, Weir, eventually, get, installed, ok, weir,
+    Authority, Client, Directory, Origin, Peer, Program, Wanted, Weir, eventually, get, installed, ok, weir,
 };
 
 /// nginx in TLS, with more of its configuration.
@@ -232,7 +232,7 @@ fn checks_speak_tls_as_the_pool_does() {
 
 #[test]
 fn a_handshake_that_hangs_is_a_connect_timeout() {
-    let silent = Origin::scripted(|peer| peer.wait_for_end());
+    let silent = Origin::scripted(Peer::wait_for_end);
     let authority = Authority::new();
     let tls = format!("{{ ca: \"{}\" }}", authority.ca());
     let more = ", timeouts: { connect: 200ms }, retries: { attempts: 0 }";

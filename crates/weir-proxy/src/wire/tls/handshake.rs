@@ -125,6 +125,7 @@ impl Tls {
                 return Poll::Ready(Err(HandshakeError::Closed));
             }
         }
+        self.deferred = true;
         Poll::Ready(Ok(()))
     }
 
