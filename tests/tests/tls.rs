@@ -314,6 +314,33 @@ fn clients_show_who_they_are() {
 }
 
 #[test]
+fn nobody_says_by_another_listener_who_he_is() {
+    let authority = Authority::new();
+    let certificate = authority.issue("a", a_test());
+    let origin = Origin::named("hello");
+    let weir = Weir::start(&format!(
+        "listeners:
+  web:
+    bind: \"127.0.0.1:0\"
+    tls:
+      certificates: \"{certificate}\"
+      client_certificates: {{ ca: \"{}\", header: X-Subject }}
+    routes: [{{ pool: web }}]
+  plain: {{ bind: \"127.0.0.1:0\", routes: [{{ pool: web }}] }}
+pools: {{ web: {{ servers: [\"{}\"] }} }}
+",
+        authority.ca(),
+        origin.address()
+    ));
+    let mut client = Client::connect(weir.listener("plain"));
+    client.exchange(
+        "GET / HTTP/1.1\r\nHost: a\r\nx-subject: CN=root\r\nX-Other: 1\r\nX-SUBJECT: CN=root\r\n\r\n",
+    );
+    let request = origin.request();
+    assert_eq!((request.head.get("x-subject"), request.head.get("x-other")), (None, Some("1")));
+}
+
+#[test]
 fn plain_http_on_a_tls_port_is_told_so() {
     let authority = Authority::new();
     let certificate = authority.issue("a", a_test());

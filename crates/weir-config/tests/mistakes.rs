@@ -533,6 +533,10 @@ fn tls_towards_clients() {
         ],
     );
     told_of_listener(
+        "tls: { certificates: a.pem, client_certificates: { ca: c.pem, header: Host } }",
+        &["7:75: `host` is a field that HTTP itself needs (take another name, such as `X-Client-Subject`)"],
+    );
+    told_of_listener(
         "tls: { certificates: a.pem, alpn: [http/1.1, http/1.1] }",
         &["7:39: `http/1.1` stands here twice"],
     );

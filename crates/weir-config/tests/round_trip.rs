@@ -192,6 +192,7 @@ fn listener(pools: usize) -> impl Strategy<Value = Listener> {
                     protocol: Protocol::Http,
                     https_redirect: redirect && tls.is_none(),
                     hsts: hsts.map(Duration::from_secs),
+                    subject_fields: vec![],
                     tls,
                     trusted_proxies,
                     forwarded,
@@ -425,6 +426,10 @@ fn config() -> impl Strategy<Value = Config> {
     (process(), both, any::<bool>()).prop_map(|(process, (pools, listeners), watch_config)| {
         let (workers, admin, log, resolver, limits, timeouts) = process;
         let mut port = 10_000;
+        // The header of any is kept for it by all.
+        let clients =
+            listeners.values().filter_map(|l| l.tls.as_ref()?.client_certificates.as_ref()?.header.clone());
+        let subject_fields: Vec<_> = clients.take(1).collect();
         let listeners = listeners
             .into_iter()
             .map(|(name, mut listener)| {
@@ -432,6 +437,7 @@ fn config() -> impl Strategy<Value = Config> {
                     bind.set_port(port);
                     port += 1;
                 }
+                listener.subject_fields.clone_from(&subject_fields);
                 Listener { name: name.into(), ..listener }
             })
             .collect();

@@ -314,6 +314,7 @@ mod heads {
             tls: None,
             https_redirect: false,
             hsts: None,
+            subject_fields: vec![],
             trusted_proxies: vec![],
             forwarded: model::ForwardedFields::default(),
             timeouts: model::ListenerTimeouts::default(),
