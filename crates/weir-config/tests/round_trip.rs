@@ -217,6 +217,7 @@ fn listener(pools: usize) -> impl Strategy<Value = Listener> {
                     },
                     https_redirect: redirect && tls.is_none() && http,
                     hsts: hsts.filter(|_| http).map(Duration::from_secs),
+                    subject_fields: vec![],
                     tls,
                     trusted_proxies,
                     forwarded,
@@ -476,6 +477,10 @@ fn config() -> impl Strategy<Value = Config> {
     (process(), both, any::<bool>()).prop_map(|(process, (pools, listeners), watch_config)| {
         let (workers, admin, log, resolver, limits, timeouts) = process;
         let mut port = 10_000;
+        // The header of any is kept for it by all.
+        let clients =
+            listeners.values().filter_map(|l| l.tls.as_ref()?.client_certificates.as_ref()?.header.clone());
+        let subject_fields: Vec<_> = clients.take(1).collect();
         let listeners = listeners
             .into_iter()
             .map(|(name, mut listener)| {
@@ -483,6 +488,7 @@ fn config() -> impl Strategy<Value = Config> {
                     bind.set_port(port);
                     port += 1;
                 }
+                listener.subject_fields.clone_from(&subject_fields);
                 Listener { name: name.into(), ..listener }
             })
             .collect();
