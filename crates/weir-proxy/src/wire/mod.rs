@@ -7,10 +7,12 @@
 
 mod arena;
 mod outgoing;
+mod pipes;
 mod socket;
 
 pub(crate) use arena::Arena;
 pub(crate) use outgoing::Outgoing;
+pub(crate) use pipes::{BrokenEnd, Pipe, Pipes, Step};
 pub(crate) use socket::Socket;
 
 use std::io;
