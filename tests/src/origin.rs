@@ -212,6 +212,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>, script: &Script) {
             let mut peer = Peer { wire, connection, shared: Arc::clone(&shared) };
             // A script fails when the other side is gone, which is the other side's matter.
             let _ = script(&mut peer);
+            drop(peer); // first, so that it is closed when it counts as closed
             // Both copies of the socket go now, so that the connection is closed, and as the script wants it.
             shared.sockets.lock().unwrap()[connection] = None;
         });

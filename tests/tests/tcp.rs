@@ -235,6 +235,42 @@ fn much_data_takes_little_memory_and_a_slow_reader_slows_its_server() {
 }
 
 #[test]
+fn what_arrives_is_what_was_sent_both_ways_at_once() {
+    // Bytes that show where they belong, in pieces of every size, while the other way is as busy.
+    let pattern = |seed: u32, bytes: u32| -> Vec<u8> {
+        (0..bytes / 4).flat_map(|n| (n.wrapping_mul(2_654_435_761) ^ seed).to_be_bytes()).collect()
+    };
+    let send = |mut socket: TcpStream, data: Vec<u8>| {
+        std::thread::spawn(move || {
+            let (mut at, mut piece) = (0, 1);
+            while at < data.len() {
+                let end = data.len().min(at + piece);
+                socket.write_all(&data[at..end]).unwrap();
+                (at, piece) = (end, piece * 7 % 900_001 + 1);
+            }
+            socket.shutdown(Shutdown::Write).unwrap();
+        })
+    };
+    let server = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let weir = start("", &[server.local_addr().unwrap()]);
+    let client = connect(weir.web());
+    let (server, _) = server.accept().unwrap();
+    let (up, down) = (pattern(1, 32 << 20), pattern(2, 48 << 20));
+    let sending =
+        [send(client.try_clone().unwrap(), up.clone()), send(server.try_clone().unwrap(), down.clone())];
+    let receiving = std::thread::spawn(move || read_to_end(&server));
+    assert!(read_to_end(&client) == down, "what the client got is something else");
+    assert!(receiving.join().unwrap() == up, "what the server got is something else");
+    sending.into_iter().for_each(|sending| sending.join().unwrap());
+    let record = record(&weir);
+    assert_eq!(
+        (&record["request_bytes"], &record["response_bytes"]),
+        (&(32 << 20).into(), &(48 << 20).into())
+    );
+    assert_eq!(record["end"], "--");
+}
+
+#[test]
 fn a_full_pool_makes_connections_wait() {
     let origin = named("x");
     let address = origin.address();

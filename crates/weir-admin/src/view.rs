@@ -106,6 +106,7 @@ impl Serialize for Workers<'_> {
 struct ListenerView<'a> {
     bind: Vec<&'a SocketAddr>,
     sessions_open: u64,
+    flows_open: u64,
     counters: Counters,
 }
 
@@ -122,7 +123,8 @@ impl Serialize for Listeners<'_> {
             let bind = bound.iter().filter(|(owner, _)| owner == name).map(|(_, address)| address).collect();
             let totals = listener.status.counters.totals();
             let sessions_open = totals.sessions.saturating_sub(totals.sessions_closed);
-            (name, ListenerView { bind, sessions_open, counters: Counters(totals.rows()) })
+            let flows_open = totals.flows.saturating_sub(totals.flows_closed);
+            (name, ListenerView { bind, sessions_open, flows_open, counters: Counters(totals.rows()) })
         }))
     }
 }

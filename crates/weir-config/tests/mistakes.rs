@@ -259,6 +259,12 @@ fn keys_that_mean_nothing_for_the_protocol() {
            as `source_hash`)",
         ],
     );
+    told(
+        &text("tcp", "trusted_proxies: [10.0.0.0/8]", "pool: b", ""),
+        &[
+            "6:23: `trusted_proxies` means nothing on a `tcp` listener (with `proxy_protocol: required` it would, on TCP)",
+        ],
+    );
     told(&text("tcp", "", "{ match: { sni: '*.example.com', alpn: [h2, http/1.1] }, pool: b }", ""), &[]);
 }
 

@@ -80,10 +80,14 @@ pub(super) const WORKER: &[Gauge<WorkerTotals>] =
         Some(now.sessions.saturating_sub(now.sessions_closed) as f64)
     })];
 
-pub(super) const LISTENER: &[Gauge<ListenerTotals>] =
-    &[gauge("sessions", "Client connections open.", |now| {
+pub(super) const LISTENER: &[Gauge<ListenerTotals>] = &[
+    gauge("sessions", "Client connections open.", |now| {
         Some(now.sessions.saturating_sub(now.sessions_closed) as f64)
-    })];
+    }),
+    gauge("flows", "UDP flows that have not ended.", |now| {
+        Some(now.flows.saturating_sub(now.flows_closed) as f64)
+    }),
+];
 
 pub(super) const POOL: &[Gauge<Arc<PoolStatus>>] =
     &[gauge("queue_length", "Requests that wait for a server with room.", |now| {

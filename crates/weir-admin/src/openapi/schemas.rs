@@ -45,6 +45,7 @@ pub(super) fn all() -> Value {
         "Listener": object(&[
             ("bind", json!({ "type": "array", "items": { "type": "string" }, "description": "Addresses bound" })),
             ("sessions_open", number("Client connections open")),
+            ("flows_open", number("UDP flows that have not ended")),
             ("counters", counters(&ListenerTotals::default().rows())),
         ]),
         "Pools": object(&[("pools", map_of("Pool"))]),

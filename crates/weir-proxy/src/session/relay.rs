@@ -2,7 +2,7 @@
 //!
 //! An end that closes its half is told on to the other, whose half goes on. Neither end has a buffer: bytes are
 //! read into the worker's arena and written at once; only what an end does not take is kept, one piece at most,
-//! and nothing more is read for it until it does.
+//! and nothing more is read for it until it does. What comes in bulk between plain sockets is moved by the kernel.
 
 use std::io;
 use std::pin::Pin;
@@ -10,13 +10,29 @@ use std::task::{Context, Poll};
 
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 
-use crate::wire::Arena;
+use crate::wire::{BrokenEnd, Pipe, Socket, Step};
+use crate::worker::local::Local;
 
 /// How much is read at once, and so how much is kept at most of what an end does not take.
 const PIECE_BYTES: usize = 64 << 10;
+/// A piece through a pipe that is smaller than this is not much: the next one is copied.
+const BULK_BYTES_MIN: usize = 16 << 10;
 /// After how many bytes others get their turn.
 const TURN_BYTES: usize = 1 << 20;
+
+/// What can be an end.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin {
+    /// The socket beneath, if its bytes are those of the stream.
+    fn plain(&self) -> Option<&TcpStream>;
+}
+
+impl Stream for Socket {
+    fn plain(&self) -> Option<&TcpStream> {
+        Socket::plain(self)
+    }
+}
 
 /// Two ends.
 pub(crate) struct Relay<A, B> {
@@ -35,6 +51,10 @@ pub(crate) struct End<S> {
     unsent: BytesMut,
     /// It has been told that the other has ended.
     told: bool,
+    /// What comes from it comes in bulk.
+    bulk: bool,
+    /// On the way from it to the other.
+    pipe: Option<Pipe>,
 }
 
 /// Which end broke.
@@ -63,15 +83,19 @@ impl<S> End<S> {
     fn new(socket: S, read: &[u8], unsent: &[u8]) -> Self {
         // Out of the arena: it may be here for a while.
         let unsent = BytesMut::from(unsent);
-        Self { socket, read_bytes: read.len() as u64, ended: false, unsent, told: false }
+        Self {
+            socket,
+            read_bytes: read.len() as u64,
+            ended: false,
+            unsent,
+            told: false,
+            bulk: false,
+            pipe: None,
+        }
     }
 }
 
-impl<A, B> Relay<A, B>
-where
-    A: AsyncRead + AsyncWrite + Unpin,
-    B: AsyncRead + AsyncWrite + Unpin,
-{
+impl<A: Stream, B: Stream> Relay<A, B> {
     /// Two ends, from which so much has been read already.
     pub(crate) fn new(client: A, from_client: &[u8], server: B, from_server: &[u8]) -> Self {
         Self {
@@ -83,16 +107,16 @@ where
     /// Passes on what there is. Ready when both ways are over. `moved` is set when anything has moved.
     pub(crate) fn poll(
         &mut self,
-        arena: &Arena,
+        local: &Local,
         moved: &mut bool,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Broken>> {
         let Self { client, server } = self;
-        let up = pass(client, server, arena, moved, cx).map_err(|failed| match failed {
+        let up = pass(client, server, local, moved, cx).map_err(|failed| match failed {
             Failed::From => Broken::Client,
             Failed::To => Broken::Server,
         });
-        let down = pass(server, client, arena, moved, cx).map_err(|failed| match failed {
+        let down = pass(server, client, local, moved, cx).map_err(|failed| match failed {
             Failed::From => Broken::Server,
             Failed::To => Broken::Client,
         });
@@ -105,17 +129,13 @@ where
 }
 
 /// One way: what `from` sends goes to `to`.
-fn pass<A, B>(
+fn pass<A: Stream, B: Stream>(
     from: &mut End<A>,
     to: &mut End<B>,
-    arena: &Arena,
+    local: &Local,
     moved: &mut bool,
     cx: &mut Context<'_>,
-) -> Result<Way, Failed>
-where
-    A: AsyncRead + Unpin,
-    B: AsyncWrite + Unpin,
-{
+) -> Result<Way, Failed> {
     if to.told {
         return Ok(Way::Over);
     }
@@ -141,11 +161,22 @@ where
             *moved = true;
             return Ok(Way::Over);
         }
-        if turn >= TURN_BYTES {
+        if turn >= TURN_BYTES && from.pipe.is_none() {
             cx.waker().wake_by_ref();
             return Ok(Way::Open);
         }
-        let piece = match arena.poll_read_from(&mut from.socket, PIECE_BYTES, cx) {
+        match splice(from, to, local, cx) {
+            Spliced::Not => {}
+            Spliced::Some(bytes) => {
+                *moved = true;
+                turn += bytes;
+                continue;
+            }
+            Spliced::Waiting => return Ok(Way::Open),
+            Spliced::Broken(BrokenEnd::From) => return Err(Failed::From),
+            Spliced::Broken(BrokenEnd::To) => return refused(from, to),
+        }
+        let piece = match local.arena.poll_read_from(&mut from.socket, PIECE_BYTES, cx) {
             Poll::Pending => return flush(to, cx),
             Poll::Ready(Ok(piece)) => piece,
             Poll::Ready(Err(_)) => return Err(Failed::From),
@@ -154,10 +185,55 @@ where
         turn += piece.len();
         from.read_bytes += piece.len() as u64;
         from.ended = piece.is_empty();
+        from.bulk = piece.len() == PIECE_BYTES;
         match send(&mut to.socket, &piece, cx) {
             Ok(sent) if sent == piece.len() => {}
             Ok(sent) => to.unsent = BytesMut::from(&piece[sent..]),
             Err(_) => return refused(from, to),
+        }
+    }
+}
+
+/// What came of moving bytes through a pipe.
+enum Spliced {
+    /// There is no pipe: they are to be copied.
+    Not,
+    /// So many have come in.
+    Some(usize),
+    /// One end or the other has to be waited for.
+    Waiting,
+    Broken(BrokenEnd),
+}
+
+/// Moves what comes in bulk through a pipe, which is given back whenever it is empty.
+fn splice<A: Stream, B: Stream>(
+    from: &mut End<A>,
+    to: &End<B>,
+    local: &Local,
+    cx: &mut Context<'_>,
+) -> Spliced {
+    if !from.bulk && from.pipe.is_none() {
+        return Spliced::Not;
+    }
+    let (Some(source), Some(target)) = (from.socket.plain(), to.socket.plain()) else { return Spliced::Not };
+    let Some(mut pipe) = from.pipe.take().or_else(|| local.pipes.take()) else {
+        return Spliced::Not;
+    };
+    let step = pipe.poll_step(source, target, cx);
+    if pipe.is_empty() {
+        local.pipes.put(pipe);
+    } else {
+        from.pipe = Some(pipe);
+    }
+    match step {
+        Poll::Pending => Spliced::Waiting,
+        Poll::Ready(Err(broken)) => Spliced::Broken(broken),
+        Poll::Ready(Ok(Step::Out)) => Spliced::Some(0),
+        Poll::Ready(Ok(Step::In(bytes))) => {
+            from.read_bytes += bytes as u64;
+            from.ended = bytes == 0;
+            from.bulk = bytes >= BULK_BYTES_MIN;
+            Spliced::Some(bytes)
         }
     }
 }
@@ -191,6 +267,7 @@ fn refused<A, B>(from: &mut End<A>, to: &mut End<B>) -> Result<Way, Failed> {
     }
     from.ended = true;
     to.unsent = BytesMut::new();
+    from.pipe = None;
     to.told = true;
     Ok(Way::Over)
 }

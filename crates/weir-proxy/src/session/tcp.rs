@@ -155,7 +155,7 @@ async fn pass(
     drop(early);
     let outcome = poll_fn(|cx| {
         let mut moved = false;
-        let polled = relay.poll(&local.arena, &mut moved, cx);
+        let polled = relay.poll(local, &mut moved, cx);
         passage.received_bytes = relay.client.read_bytes;
         passage.sent_bytes = relay.server.read_bytes;
         match polled {

@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 
 use super::Session;
 use super::client::Client;
-use super::relay::Relay;
+use super::relay::{Relay, Stream};
 use super::watchdog::Wait;
 use crate::exchange::Exchange;
 use crate::upstream::tunnel::TunnelEnd;
@@ -38,13 +39,12 @@ impl Tunnel {
         exchange.release_view(); // a tunnel outlives configurations
         drop(listener);
         let watchdog = &session.watchdog;
-        let arena = &session.local.arena;
         let from_client = session.client.take_stash();
         let mut relay = Relay::new(ClientSocket(&session.client), &from_client, upstream, &from_server);
         drop((from_client, from_server));
         poll_fn(|cx| {
             let mut moved = false;
-            if relay.poll(arena, &mut moved, cx).is_ready() {
+            if relay.poll(&session.local, &mut moved, cx).is_ready() {
                 return Poll::Ready(());
             }
             if moved {
@@ -77,6 +77,12 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// The client's end, which stays with its session.
 struct ClientSocket<'a>(&'a Client);
+
+impl Stream for ClientSocket<'_> {
+    fn plain(&self) -> Option<&TcpStream> {
+        None // it is lent for a moment at a time
+    }
+}
 
 impl AsyncRead for ClientSocket<'_> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {

@@ -7,11 +7,13 @@
 
 mod arena;
 mod outgoing;
+mod pipes;
 mod socket;
 pub(crate) mod tls;
 
 pub(crate) use arena::Arena;
 pub(crate) use outgoing::Outgoing;
+pub(crate) use pipes::{BrokenEnd, Pipe, Pipes, Step};
 pub(crate) use socket::Socket;
 
 use std::io;

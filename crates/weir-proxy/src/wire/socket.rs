@@ -77,6 +77,11 @@ impl Socket {
         }
     }
 
+    /// The socket itself, if it is nothing more: bytes on it are those that were sent.
+    pub(crate) fn plain(&self) -> Option<&TcpStream> {
+        if let Self::Watched(socket) = self { Some(socket) } else { None }
+    }
+
     /// The address of this side.
     pub(crate) fn local_address(&mut self) -> Option<SocketAddr> {
         if let Self::Unwatched(socket) = self {

@@ -26,7 +26,7 @@ use crate::snapshot::{Listener, Pool, Server, Snapshot};
 use crate::stats::{ListenerCounters, PoolCounters, ServerCounters, WorkerCounters};
 use crate::upstream::http2::Connections;
 use crate::upstream::idle::Idle;
-use crate::wire::{Arena, Outgoing};
+use crate::wire::{Arena, Outgoing, Pipes};
 
 /// What one worker has for itself.
 pub(crate) struct Local {
@@ -37,6 +37,8 @@ pub(crate) struct Local {
     pub(crate) log: Sink,
     /// Where sessions read to: they have no buffers of their own.
     pub(crate) arena: Arena,
+    /// Through which the kernel moves what is much.
+    pub(crate) pipes: Pipes,
     /// What whoever writes takes, and puts back: empty at both times.
     outgoing: Cell<Outgoing>,
     pub(crate) date: DateCache,
@@ -105,6 +107,7 @@ impl Local {
             deadlines: Rc::default(),
             log,
             arena: Arena::default(),
+            pipes: Pipes::default(),
             outgoing: Cell::default(),
             date: DateCache::default(),
             now: Cell::new(start),

@@ -46,6 +46,10 @@ pub(super) fn keys(name: &Name, at: NodeId, raw: &raw::Listener, cx: &mut Contex
         }
     }
     if raw.proxy_protocol.value == ProxyHeader::Refused {
+        if let (Protocol::Tcp | Protocol::Udp, Some(first)) = (protocol, raw.trusted_proxies.first()) {
+            let problem = meaningless("trusted_proxies");
+            cx.warning(first.node, problem.hint("with `proxy_protocol: required` it would, on TCP"));
+        }
         return;
     }
     if protocol == Protocol::Udp {
