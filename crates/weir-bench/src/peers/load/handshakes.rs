@@ -4,6 +4,9 @@
 //! A connection is: TCP, the handshake, a request for an empty answer with `Connection: close`, the answer, the
 //! proxy's end.
 
+#[cfg(test)]
+mod tests;
+
 use std::cell::RefCell;
 use std::io::{self, Write};
 use std::net::SocketAddr;
