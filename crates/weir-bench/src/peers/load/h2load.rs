@@ -32,6 +32,8 @@ pub(super) async fn run(generators: &Generators, job: &Job<'_>) -> anyhow::Resul
         Front::Http | Front::H2c | Front::Tcp => false,
     };
     if is_tls {
+        // Its options don't keep it from TLS 1.2.
+        command.env("OPENSSL_CONF", &generators.certificate.client_configuration);
         command.args(["--npn-list=h2", "--tls13-ciphers=TLS_AES_128_GCM_SHA256", "--groups=X25519"]);
         command.arg(format!("--connect-to={address}"));
         command.arg(format!("https://{HOST}{}", case.target()));
