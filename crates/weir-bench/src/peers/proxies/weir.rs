@@ -21,8 +21,9 @@ fn prepare(setting: &Setting<'_>) -> Launch {
     let front = match setting.front {
         // It tells HTTP/1 from HTTP/2 by the first bytes.
         Front::Http | Front::H2c => String::new(),
+        // By default it offers HTTP/2 and HTTP/1.1 there.
         Front::Tls => format!(
-            "    tls:\n      certificates: [{{ certificate: \"{}\", key: \"{}\" }}]\n      alpn: [h2, http/1.1]\n",
+            "    tls:\n      certificates: [{{ certificate: \"{}\", key: \"{}\" }}]\n",
             setting.certificate.certificate.display(),
             setting.certificate.key.display()
         ),
