@@ -91,7 +91,7 @@ impl Installed {
             match self.start_once(bench, what, variant).await {
                 // Between the look for a free port and its use, another program took it.
                 Err(why) if tries < START_TRIES && format!("{why:#}").contains("already in use") => {
-                    tries += 1
+                    tries += 1;
                 }
                 outcome => return outcome,
             }
