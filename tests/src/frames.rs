@@ -68,7 +68,7 @@ impl<'a> Frames<'a> {
     ///
     /// # Errors
     /// When the client is gone.
-    pub fn next(&mut self) -> io::Result<Frame> {
+    pub fn read(&mut self) -> io::Result<Frame> {
         loop {
             let frame = self.any()?;
             match (frame.kind, frame.flags & ACK) {
@@ -86,7 +86,7 @@ impl<'a> Frames<'a> {
     /// When the client is gone.
     pub fn request(&mut self) -> io::Result<u32> {
         loop {
-            let frame = self.next()?;
+            let frame = self.read()?;
             if frame.kind == HEADERS {
                 return Ok(frame.stream);
             }

@@ -111,6 +111,80 @@ fn nghttpd_serves_many_requests_over_few_connections() {
 }
 
 #[test]
+fn nginx_that_often_closes_its_connections_loses_no_request() {
+    let directory = Directory::new();
+    let root = directory.path().display().to_string();
+    let address = Origin::free();
+    let config = directory.write(
+        "nginx.conf",
+        &format!(
+            "daemon off; master_process off; pid {root}/pid; error_log {root}/error.log;
+            events {{ worker_connections 256; }}
+            http {{
+                access_log off;
+                client_body_temp_path {root}/b; proxy_temp_path {root}/p; fastcgi_temp_path {root}/f;
+                uwsgi_temp_path {root}/u; scgi_temp_path {root}/s;
+                server {{ listen {address} http2; keepalive_requests 20; location / {{ return 200 \"$connection\"; }} }}
+            }}"
+        ),
+    );
+    let mut nginx = Command::new("/usr/sbin/nginx");
+    nginx.args(["-p", &root, "-e", &format!("{root}/error.log"), "-c"]).arg(config);
+    let _nginx = Program::listening(nginx, address);
+    let weir = weir(address, "");
+    let threads: Vec<_> = (0..8)
+        .map(|_| {
+            let web = weir.web();
+            thread::spawn(move || {
+                let mut client = Client::connect(web);
+                for _ in 0..100 {
+                    assert_eq!(client.get("/").status, 200);
+                }
+            })
+        })
+        .collect();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    let connects = counter(&weir, address, "connects");
+    assert!((40..=100).contains(&connects), "{connects} connections for 800 requests, 20 on each");
+}
+
+#[test]
+fn a_client_that_breaks_off_its_request_is_not_the_servers_fault() {
+    let origin = frames(&[], |frames| {
+        let mut resets = 0;
+        loop {
+            let frame = frames.read()?;
+            match frame.kind {
+                RST_STREAM => {
+                    resets += 1;
+                    let request =
+                        weir_tests::Request { method: format!("reset {resets}"), ..Default::default() };
+                    frames.peer.keep(&request);
+                }
+                HEADERS if frame.stream > 1 => frames.head(frame.stream, Some(200), &[], 0)?,
+                _ => {}
+            }
+        }
+    });
+    let weir = weir(origin.address(), "");
+    let request = |target: &str| {
+        format!("PUT {target} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+    };
+    let mut client = Client::connect(weir.web());
+    client.send(request("/before") + "not a chunk\r\n");
+    assert_eq!(client.response().status, 400);
+    assert_eq!(end(&weir, "/before").1, "CR");
+    let mut client = Client::connect(weir.web());
+    client.send(request("/after"));
+    assert_eq!(client.head().0, 200);
+    drop(client);
+    assert_eq!(end(&weir, "/after").1, "CD");
+    eventually("the server is told", || origin.requests().len() == 2);
+    assert_eq!(counter(&weir, origin.address(), "failures"), 0);
+    assert_eq!(origin.connections(), 1);
+}
+
+#[test]
 fn a_request_comes_through_haproxy_as_it_was() {
     let origin = Origin::answering(|request| {
         if request.target.starts_with("/trailers") {
@@ -252,7 +326,7 @@ fn a_go_away_loses_no_request() {
         let _second = frames.request()?;
         frames.go_away(first, NO_ERROR)?;
         frames.answer(first, "first connection")?;
-        frames.next().map(drop)
+        frames.read().map(drop)
     });
     let weir = weir(origin.address(), "");
     let web = weir.web();
@@ -334,7 +408,7 @@ fn a_client_that_does_not_read_slows_nobody_else_on_its_connection() {
 fn a_server_that_takes_no_body_stops_its_client_and_nobody_else() {
     let origin = frames(&[(INITIAL_WINDOW_SIZE, 0)], |frames| {
         loop {
-            let frame = frames.next()?;
+            let frame = frames.read()?;
             if frame.kind == HEADERS && frame.flags & END_STREAM != 0 {
                 frames.answer(frame.stream, "fine")?;
             }
@@ -358,7 +432,7 @@ fn an_answer_before_the_requests_end_is_whole() {
         frames.reset(stream, NO_ERROR)?; // RFC 9113 section 8.1
         let other = frames.request()?;
         frames.answer(other, "other")?;
-        frames.next().map(drop)
+        frames.read().map(drop)
     });
     let weir = weir(origin.address(), "");
     let mut client = Client::connect(weir.web());
@@ -385,7 +459,7 @@ fn resets_end_their_own_exchange_only() {
         frames.reset(stream, NO_ERROR)?;
         let stream = frames.request()?;
         frames.answer(stream, "good")?;
-        frames.next().map(drop)
+        frames.read().map(drop)
     });
     let weir = weir(origin.address(), ", retries: { attempts: 0 }");
     assert_eq!(get(weir.web(), "/reset").status, 502);
@@ -457,7 +531,7 @@ fn limits_hold_for_an_answers_head() {
         let stream = frames.request()?;
         let long = "x".repeat(120);
         frames.head(stream, Some(200), &[("a", long.as_str()); 12], END_STREAM)?;
-        frames.next().map(drop)
+        frames.read().map(drop)
     });
     let weir = weir(origin.address(), ", limits: { response_fields: 16, response_head: 1KiB }");
     assert_eq!(get(weir.web(), "/fields").status, 502);
@@ -466,10 +540,47 @@ fn limits_hold_for_an_answers_head() {
 }
 
 #[test]
+fn many_small_pieces_that_nobody_reads_end_no_connection() {
+    let origin = frames(&[], |frames| {
+        loop {
+            let stream = frames.request()?;
+            if stream > 3 {
+                frames.answer(stream, "fine")?;
+                continue;
+            }
+            frames.head(stream, Some(200), &[], 0)?;
+            // All of the window, ten bytes at a time.
+            let piece = [&[0, 0, 10, DATA, 0][..], &stream.to_be_bytes(), b"0123456789"].concat();
+            frames.peer.send(piece.repeat(6500))?;
+        }
+    });
+    let weir = weir(origin.address(), ", http2: { streams: 10 }");
+    let mut slow: Vec<_> = (0..2).map(|_| Client::connect_with_small_window(weir.web())).collect();
+    for client in &mut slow {
+        client.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!(client.head().0, 200);
+    }
+    for _ in 0..10 {
+        assert_eq!(get(weir.web(), "/").text(), "fine");
+    }
+    assert_eq!(origin.connections(), 1);
+}
+
+#[test]
+fn a_server_that_allows_no_stream_is_no_connection() {
+    let origin = frames(&[(MAX_CONCURRENT_STREAMS, 0)], |frames| frames.read().map(drop));
+    let weir = weir(origin.address(), ", retries: { attempts: 0 }");
+    assert_eq!(get(weir.web(), "/").status, 502);
+    assert!(end(&weir, "/").2.contains("allows no stream"), "{:?}", end(&weir, "/"));
+    assert_eq!(origin.connections(), 1);
+}
+
+#[test]
 fn a_server_that_speaks_http_1_is_no_connection() {
     let origin = Origin::scripted(|peer| {
         peer.read(10)?;
-        peer.send("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+        peer.send("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")?;
+        peer.wait_for_end()
     });
     let weir = weir(origin.address(), "");
     assert_eq!(get(weir.web(), "/").status, 502);
@@ -499,11 +610,11 @@ fn a_slow_answer_ends_in_time_and_later_requests_go_elsewhere() {
         if frames.peer.connection > 0 {
             let stream = frames.request()?;
             frames.answer(stream, "new")?;
-            return frames.next().map(drop);
+            return frames.read().map(drop);
         }
         let stream = frames.request()?;
         loop {
-            let frame = frames.next()?;
+            let frame = frames.read()?;
             if frame.kind == RST_STREAM {
                 assert_eq!((frame.stream, &frame.payload[..]), (stream, &CANCEL.to_be_bytes()[..]));
                 frames.peer.keep(&weir_tests::Request { method: "reset".into(), ..Default::default() });
@@ -524,7 +635,7 @@ fn a_client_that_goes_cancels_its_stream() {
         frames.head(stream, Some(200), &[], 0)?;
         frames.send(DATA, 0, stream, b"begin")?;
         loop {
-            let frame = frames.next()?;
+            let frame = frames.read()?;
             if frame.kind == RST_STREAM {
                 frames.peer.keep(&weir_tests::Request { method: "reset".into(), ..Default::default() });
             } else if frame.kind == HEADERS {
@@ -605,9 +716,9 @@ fn a_body_waits_for_100_continue() {
         let stream = frames.request()?;
         let early = frames.peer.anything_within(Duration::from_millis(100))?;
         frames.head(stream, Some(100), &[], 0)?;
-        let data = frames.next()?;
+        let data = frames.read()?;
         frames.answer(stream, if early || data.payload != b"abc" { "early" } else { "in time" })?;
-        frames.next().map(drop)
+        frames.read().map(drop)
     });
     let weir = weir(origin.address(), ", timeouts: { continue_wait: 10s }");
     let mut client = Client::connect(weir.web());

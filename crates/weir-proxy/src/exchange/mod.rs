@@ -19,6 +19,7 @@ pub(crate) use relay::ResponseBody;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
 
@@ -298,7 +299,7 @@ async fn connection(exchange: &mut Exchange, lease: &Lease) -> Result<Connection
             }
             let address = address(lease)?;
             lease.server.counters().connects.add(1);
-            let socket = within_connect(exchange, lease, dial(address)).await?;
+            let socket = within_connect(exchange, lease, Box::pin(dial(address))).await?;
             Ok(Connection::Http1(Http1::new(socket, limits)))
         }
         PoolProtocol::Http2 => {
@@ -310,7 +311,7 @@ async fn connection(exchange: &mut Exchange, lease: &Lease) -> Result<Connection
                         lease.server.counters().connects.add(1);
                         dial(address)
                     });
-                    within_connect(exchange, lease, opening).await?
+                    within_connect(exchange, lease, Box::pin(opening)).await?
                 }
             };
             if place.reused {
@@ -330,16 +331,16 @@ fn address(lease: &Lease) -> Result<SocketAddr, Failed> {
     lease.server.server.address.ok_or_else(|| connect_failed(Failure::LocalNoServer))
 }
 
-/// Waits for a connection, as long as the server may take to accept one.
+/// Waits for a connection, as long as the server may take to accept one. Boxed, as all that seldom waits: a future
+/// is as large as the largest thing it may wait for.
 async fn within_connect<T>(
     exchange: &mut Exchange,
     lease: &Lease,
-    opening: impl Future<Output = io::Result<T>>,
+    opening: Pin<Box<impl Future<Output = io::Result<T>>>>,
 ) -> Result<T, Failed> {
     let timeout = lease.pool.pool.config.timeouts.connect;
     let watchdog = &exchange.session().watchdog;
-    // Boxed, as all that seldom waits: a future is as large as the largest thing it may wait for.
-    let opened = Box::pin(watchdog.within(Wait::Connect, timeout, opening)).await;
+    let opened = watchdog.within(Wait::Connect, timeout, opening).await;
     match opened {
         Ok(Ok(opened)) => {
             exchange.connected();

