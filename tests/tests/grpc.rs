@@ -11,7 +11,7 @@ fn server(directory: &Directory) -> (Program, SocketAddr) {
     let address = Origin::free();
     let mut program = python("grpc_server.py");
     program.arg(address.to_string()).arg(directory.file("health"));
-    (Program::listening(program, address), address)
+    (Program::serving(address, &mut program), address)
 }
 
 fn pool(server: SocketAddr, more: &str) -> String {
@@ -72,7 +72,7 @@ fn every_kind_of_call_comes_through() {
     );
     let mut haproxy = Command::new("/usr/sbin/haproxy");
     haproxy.arg("-f").arg(directory.write("haproxy.cfg", &config));
-    let _haproxy = Program::listening(haproxy, front);
+    let _haproxy = Program::serving(front, &mut haproxy);
     client(front, "good");
 }
 

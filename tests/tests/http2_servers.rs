@@ -54,7 +54,7 @@ fn nghttpd(directory: &Directory) -> (Program, SocketAddr) {
         .args(["--no-tls", "--address", "127.0.0.1", "-d"])
         .arg(directory.path())
         .arg(address.port().to_string());
-    (Program::listening(program, address), address)
+    (Program::serving(address, &mut program), address)
 }
 
 /// HAProxy with this configuration after the address where it listens, `{address}`.
@@ -63,7 +63,7 @@ fn haproxy(directory: &Directory, config: impl FnOnce(SocketAddr) -> String) -> 
     let file = directory.write("haproxy.cfg", &config(address));
     let mut program = Command::new("/usr/sbin/haproxy");
     program.arg("-f").arg(file);
-    (Program::listening(program, address), address)
+    (Program::serving(address, &mut program), address)
 }
 
 /// HAProxy that takes HTTP/2 and passes it on to `origin` in HTTP/1.1.
@@ -130,7 +130,7 @@ fn nginx_that_often_closes_its_connections_loses_no_request() {
     );
     let mut nginx = Command::new("/usr/sbin/nginx");
     nginx.args(["-p", &root, "-e", &format!("{root}/error.log"), "-c"]).arg(config);
-    let _nginx = Program::listening(nginx, address);
+    let _nginx = Program::serving(address, &mut nginx);
     let weir = weir(address, "");
     let threads: Vec<_> = (0..8)
         .map(|_| {

@@ -3,19 +3,7 @@
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use weir_tests::{Client, Directory, Origin, Weir, eventually, ok};
-
-/// Runs curl; its standard output.
-fn curl(arguments: &[&str]) -> String {
-    let output = Command::new("curl")
-        .args(["--silent", "--show-error", "--max-time", "20"])
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .expect("curl is installed; `make test` does");
-    assert!(output.status.success(), "curl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
+use weir_tests::{Client, Directory, Origin, Weir, curl, eventually, ok};
 
 #[test]
 fn curl_with_many_options() {

@@ -202,16 +202,85 @@ fn binds() {
 }
 
 #[test]
-fn protocols_that_are_not_served_yet() {
-    for word in ["tcp", "udp"] {
-        told_of_listener(
-            &format!("protocol: {word}"),
-            &[&format!(
-                "7:15: protocol `{word}` is not served by this version yet (the protocol it serves is `http`)"
-            )],
-        );
-    }
-    told_of_listener("protocol: https", &["7:15: expected `http`, found `https` (did you mean `http`?)"]);
+fn protocols() {
+    told_of_listener("protocol: tcp", &[]);
+    told_of_listener("protocol: udp", &[]);
+    told_of_listener(
+        "protocol: tpc",
+        &["7:15: expected one of `http`, `tcp` or `udp`, found `tpc` (did you mean `tcp`?)"],
+    );
+    // TCP and UDP have ports of their own.
+    told(
+        "version: 1\nlisteners:\n  a: { bind: 127.0.0.1:53, protocol: tcp, routes: [pool: dns] }\n  b: { bind: \
+         127.0.0.1:53, protocol: udp, routes: [pool: dns] }\npools: { dns: { servers: [127.0.0.1:54] } }\n",
+        &[],
+    );
+}
+
+#[test]
+fn keys_that_mean_nothing_for_the_protocol() {
+    let text = |protocol: &str, more: &str, route: &str, pool: &str| {
+        format!(
+            "version: 1\nlisteners:\n  a:\n    bind: 127.0.0.1:8080\n    protocol: {protocol}\n    {more}\n    \
+             routes:\n      - {route}\npools: {{ b: {{ servers: [127.0.0.1:1], {pool} }} }}\n"
+        )
+    };
+    told(
+        &text("http", "udp: { answers: 1 }", "{ match: { sni: a.example.com }, pool: b }", ""),
+        &[
+            "6:5: `udp` means nothing on a `http` listener (it is for `protocol: udp`)",
+            "8:20: `sni` matches nothing on a `http` listener (it is for `tcp` listeners; requests are matched by \
+             `host`)",
+        ],
+    );
+    told(
+        &text("tcp", "limits: { uri: 1KiB }", "{ match: { host: a, source: 10.0.0.0/8 }, pool: b }", ""),
+        &[
+            "6:5: `limits` means nothing on a `tcp` listener (it is for requests: `protocol: http`)",
+            "8:20: `host` matches nothing on a `tcp` listener (a `tcp` listener has `source`, `sni` and `alpn`)",
+        ],
+    );
+    told(
+        &text("udp", "", "{ match: { alpn: h2 }, pool: b }", "proxy_protocol: v2"),
+        &[
+            "8:20: `alpn` matches nothing on a `udp` listener (a `udp` listener has `source`)",
+            "8:38: pool `b` wants a PROXY header, and a UDP flow has no beginning (use a pool without \
+             `proxy_protocol`)",
+        ],
+    );
+    told(
+        &text("tcp", "", "respond: { status: 200 }", ""),
+        &["8:9: a `tcp` listener answers nothing by itself (give the route a `pool`)"],
+    );
+    told(
+        &text("tcp", "", "pool: b", "balance: uri_hash"),
+        &[
+            "8:15: pool `b` chooses by `uri_hash`, and a TCP connection has no request (take another `balance`, such \
+           as `source_hash`)",
+        ],
+    );
+    told(&text("tcp", "", "{ match: { sni: '*.example.com', alpn: [h2, http/1.1] }, pool: b }", ""), &[]);
+}
+
+#[test]
+fn proxy_headers_are_believed_from_somebody() {
+    told_of_listener(
+        "proxy_protocol: required",
+        &[
+            "7:21: listener `web` believes PROXY headers, and from nobody (name the proxies in front of it in \
+           `trusted_proxies`)",
+        ],
+    );
+    told(&file("", "proxy_protocol: required\n    trusted_proxies: [10.0.0.0/8]", ""), &[]);
+    told_of_pool("proxy_protocol: v2", &[]);
+    told_of_pool(
+        "proxy_protocol: v3",
+        &["11:21: expected one of `none`, `v1` or `v2`, found `v3` (did you mean `v1`?)"],
+    );
+    told(
+        &file("", "protocol: udp\n    proxy_protocol: required", ""),
+        &["8:21: `proxy_protocol` means nothing on a `udp` listener (remove it)"],
+    );
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU16;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use proptest::collection::vec;
@@ -115,8 +116,20 @@ fn route_match() -> impl Strategy<Value = RouteMatch> {
             headers,
             query,
             sources,
+            ..RouteMatch::default()
         },
     )
+}
+
+/// What a connection or a flow can be matched by, in place of what `route` has.
+fn for_protocol(route: Route, protocol: Protocol, pools: usize) -> Option<Route> {
+    let (sni, alpn) = match protocol {
+        Protocol::Http => return Some(route),
+        Protocol::Tcp => (route.matches.hosts, vec!["h2".into(); route.matches.methods.len()]),
+        Protocol::Udp => (Vec::new(), Vec::new()),
+    };
+    let matches = RouteMatch { sni, alpn, sources: route.matches.sources, ..RouteMatch::default() };
+    (pools > 0).then_some(Route { matches, action: Action::Pool(PoolId(0)) })
 }
 
 fn action(pools: usize) -> impl Strategy<Value = Action> {
@@ -159,10 +172,15 @@ fn limits() -> impl Strategy<Value = ListenerLimits> {
 }
 
 fn listener(pools: usize) -> impl Strategy<Value = Listener> {
-    let timeouts =
-        (time(), time(), time(), time()).prop_map(|(request_head, body_idle, keep_alive, tunnel_idle)| {
-            ListenerTimeouts { request_head, body_idle, keep_alive, tunnel_idle }
-        });
+    let timeouts = (time(), time(), time(), time(), time()).prop_map(
+        |(tls_handshake, request_head, body_idle, keep_alive, tunnel_idle)| ListenerTimeouts {
+            tls_handshake,
+            request_head,
+            body_idle,
+            keep_alive,
+            tunnel_idle,
+        },
+    );
     let forwarded = any::<(bool, bool, bool)>().prop_map(|(x_forwarded, forwarded, via)| ForwardedFields {
         x_forwarded,
         forwarded,
@@ -175,18 +193,85 @@ fn listener(pools: usize) -> impl Strategy<Value = Listener> {
         prop_oneof![Just(ListenerTimeouts::default()), timeouts],
         prop_oneof![Just(ListenerLimits::default()), limits()],
         routes,
+        (select(vec![Protocol::Http, Protocol::Tcp, Protocol::Udp]), any::<bool>()),
+        (time(), 1_u32..=1_000_000, proptest::option::of(1_u32..=1_000_000)),
+        (proptest::option::of(listener_tls()), any::<bool>(), proptest::option::of(1_u64..87_600 * 3600)),
     )
-        .prop_map(|((binds, trusted_proxies, forwarded), timeouts, limits, routes)| Listener {
-            name: "".into(),
-            // Filled in when all are there: names and binds are unique.
-            bind: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0)); binds],
-            protocol: Protocol::Http,
-            trusted_proxies,
-            forwarded,
-            timeouts,
-            limits,
-            routes,
-        })
+        .prop_map(
+            move |((binds, trusted_proxies, forwarded), timeouts, limits, routes, of, udp, secure)| {
+                let (protocol, proxies) = of;
+                let (tls, redirect, hsts) = secure;
+                let tls = tls.filter(|_| protocol == Protocol::Http);
+                let http = protocol == Protocol::Http;
+                let routes: Vec<Route> = routes;
+                let udp = Udp { idle: udp.0, flows: udp.1, answers: udp.2 };
+                Listener {
+                    name: "".into(),
+                    // Filled in when all are there: names and binds are unique.
+                    bind: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0)); binds],
+                    protocol,
+                    proxy_protocol: if proxies && protocol != Protocol::Udp && !trusted_proxies.is_empty() {
+                        ProxyHeader::Required
+                    } else {
+                        ProxyHeader::Refused
+                    },
+                    https_redirect: redirect && tls.is_none() && http,
+                    hsts: hsts.filter(|_| http).map(Duration::from_secs),
+                    tls,
+                    trusted_proxies,
+                    forwarded,
+                    timeouts,
+                    limits,
+                    udp: if protocol == Protocol::Udp { udp } else { Udp::default() },
+                    routes: routes.into_iter().filter_map(|r| for_protocol(r, protocol, pools)).collect(),
+                }
+            },
+        )
+}
+
+fn listener_tls() -> impl Strategy<Value = ListenerTls> {
+    let file = || "/[a-z /]{1,10}".prop_map(PathBuf::from);
+    let some = move || proptest::option::of(file());
+    let certificates = vec((file(), some(), some()), 1..3).prop_map(|files| {
+        files
+            .into_iter()
+            .map(|(certificate, key, ocsp)| CertificateFiles { certificate, key, ocsp })
+            .collect()
+    });
+    let mode = select(vec![
+        ClientCertificateMode::None,
+        ClientCertificateMode::Optional,
+        ClientCertificateMode::Required,
+    ]);
+    let header = proptest::option::of(Just(http::HeaderName::from_static("x-subject")));
+    let clients = (mode, file(), some(), header).prop_map(|(mode, ca, crl, header)| ClientCertificates {
+        mode,
+        ca,
+        crl,
+        header,
+    });
+    (certificates, any::<(bool, bool)>(), proptest::option::of(clients)).prop_map(
+        |(certificates, (strict_sni, new), client_certificates)| ListenerTls {
+            certificates,
+            strict_sni,
+            min_version: if new { TlsVersion::V1_3 } else { TlsVersion::V1_2 },
+            client_certificates,
+            ..ListenerTls::default()
+        },
+    )
+}
+
+fn pool_tls() -> impl Strategy<Value = PoolTls> {
+    let some = || proptest::option::of("/[a-z /]{1,10}".prop_map(PathBuf::from));
+    (any::<bool>(), some(), proptest::option::of(host()), proptest::option::of((some(), some()))).prop_map(
+        |(verified, ca, server_name, own)| PoolTls {
+            verify: if verified { Verify::Full } else { Verify::None },
+            ca,
+            server_name,
+            key: own.clone().and_then(|(certificate, key)| certificate.and(key)),
+            certificate: own.and_then(|(certificate, _)| certificate),
+        },
+    )
 }
 
 fn server() -> impl Strategy<Value = Server> {
@@ -251,6 +336,8 @@ fn check() -> impl Strategy<Value = Check> {
             fall: 3,
             jitter_percent,
             port,
+            tls: false,
+            proxy_protocol: ProxyVersion::None,
         })
 }
 
@@ -296,21 +383,28 @@ fn pool() -> impl Strategy<Value = Pool> {
     let servers = proptest::collection::btree_map(name(), server(), 1..5);
     let slow_start = prop_oneof![Just(Duration::ZERO), time()];
     (
-        (balance, servers, any::<bool>(), proptest::option::of(check()), slow_start),
+        (
+            balance,
+            servers,
+            any::<bool>(),
+            proptest::option::of(check()),
+            slow_start,
+            proptest::option::of(pool_tls()),
+        ),
         prop_oneof![Just(PoolTimeouts::default()), timeouts],
         prop_oneof![Just(PoolLimits::default()), limits],
         (protocol, http2),
         retries,
-        ejection,
+        (ejection, select(vec![ProxyVersion::None, ProxyVersion::V1, ProxyVersion::V2])),
     )
         .prop_map(
             |(
-                (balance, servers, named, check, slow_start),
+                (balance, servers, named, check, slow_start, tls),
                 timeouts,
                 limits,
                 (protocol, http2),
                 retries,
-                ejection,
+                (ejection, proxy_protocol),
             )| {
                 let mut servers: Vec<_> = servers
                     .into_iter()
@@ -323,13 +417,15 @@ fn pool() -> impl Strategy<Value = Pool> {
                     protocol,
                     balance,
                     servers,
-                    check,
+                    check: check.map(|check| Check { tls: tls.is_some(), proxy_protocol, ..check }),
+                    tls,
                     slow_start,
                     timeouts,
                     limits,
                     http2,
                     retries,
                     ejection,
+                    proxy_protocol,
                 }
             },
         )
@@ -390,7 +486,14 @@ fn config() -> impl Strategy<Value = Config> {
                 Listener { name: name.into(), ..listener }
             })
             .collect();
-        let pools = pools.into_iter().map(|(name, pool)| Pool { name: name.into(), ..pool }).collect();
+        let mut pools: Vec<_> =
+            pools.into_iter().map(|(name, pool)| Pool { name: name.into(), ..pool }).collect();
+        // The pool that connections and flows go to, which hold no request and have no beginning.
+        if let Some(first) = pools.first_mut() {
+            first.balance = Balance::SourceHash;
+            first.proxy_protocol = ProxyVersion::None;
+            first.check.iter_mut().for_each(|check| check.proxy_protocol = ProxyVersion::None);
+        }
         Config { workers, admin, log, resolver, limits, timeouts, watch_config, listeners, pools }
     })
 }

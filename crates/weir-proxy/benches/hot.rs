@@ -93,6 +93,7 @@ mod routing {
                 method: &Method::GET,
                 fields: &fields,
                 source: [192, 0, 2, 1].into(),
+                alpn: &[],
             };
             table.find(black_box(&request)).expect("every host has a route").0
         });
@@ -311,10 +312,15 @@ mod heads {
             name: "web".into(),
             bind: vec![],
             protocol: model::Protocol::Http,
+            tls: None,
+            https_redirect: false,
+            hsts: None,
+            proxy_protocol: model::ProxyHeader::Refused,
             trusted_proxies: vec![],
             forwarded: model::ForwardedFields::default(),
             timeouts: model::ListenerTimeouts::default(),
             limits: model::ListenerLimits::default(),
+            udp: model::Udp::default(),
             routes: vec![],
         }
     }
@@ -333,7 +339,7 @@ mod access_log {
     use divan::Bencher;
     use http::Version;
     use weir_config::model::{AccessLogFormat, AccessLogTarget, Log};
-    use weir_proxy::access_log::{Output, Record, Times, Writer};
+    use weir_proxy::access_log::{Kind, Output, Record, Times, Writer};
 
     #[divan::bench]
     fn json(bencher: Bencher<'_, '_>) {
@@ -361,6 +367,7 @@ mod access_log {
 
     fn record() -> Record<'static> {
         Record {
+            kind: Kind::Http,
             started: SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_123),
             client: ([192, 0, 2, 1], 40_000).into(),
             listener: "web",
@@ -374,6 +381,7 @@ mod access_log {
             pool: Some("api"),
             server: Some("a1"),
             upstream: Some(([10, 0, 0, 1], 8080).into()),
+            tls: None,
             retries: 0,
             times: Times {
                 queue: None,

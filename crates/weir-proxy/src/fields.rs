@@ -89,6 +89,7 @@ fields! {
     Location = "location",
     ProxyConnection = "proxy-connection",
     Referer = "referer",
+    StrictTransportSecurity = "strict-transport-security",
     Te = "te",
     TransferEncoding = "transfer-encoding",
     Upgrade = "upgrade",

@@ -6,6 +6,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 use h2::RecvStream;
+use http::uri::Scheme;
 use http::{HeaderMap, HeaderValue, Method, header};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout_at};
@@ -24,10 +25,11 @@ const PREFIX_BYTES: usize = 5;
 pub(super) async fn probe(
     check: &GrpcCheck,
     stream: impl AsyncRead + AsyncWrite + Unpin,
+    scheme: Scheme,
     default_host: &str,
     deadline: Instant,
 ) -> ProbeOutcome {
-    let mut request = request(check.host.as_deref().unwrap_or(default_host), PATH)?;
+    let mut request = request(scheme, check.host.as_deref().unwrap_or(default_host), PATH)?;
     *request.method_mut() = Method::POST;
     let fields = request.headers_mut();
     fields.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use h2::RecvStream;
 use h2::client::{self, SendRequest};
+use http::uri::Scheme;
 use http::{HeaderValue, Request, Response, Uri, Version, header};
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -23,11 +24,12 @@ const HEADER_LIST_BYTES_MAX: u32 = 64 << 10;
 pub(super) async fn probe(
     check: &HttpCheck,
     stream: impl AsyncRead + AsyncWrite + Unpin,
+    scheme: Scheme,
     default_host: &str,
     deadline: Instant,
 ) -> ProbeOutcome {
     let host = check.host.as_deref().unwrap_or(default_host);
-    let mut request = request(host, &check.path)?;
+    let mut request = request(scheme, host, &check.path)?;
     request.method_mut().clone_from(&check.method);
     request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static("*/*"));
     exchange(stream, deadline, async |sender| {
@@ -39,8 +41,8 @@ pub(super) async fn probe(
 }
 
 /// A request for `path` without a body.
-pub(super) fn request(host: &str, path: &str) -> Result<Request<()>, ProbeError> {
-    let uri = Uri::builder().scheme("http").authority(host).path_and_query(path).build();
+pub(super) fn request(scheme: Scheme, host: &str, path: &str) -> Result<Request<()>, ProbeError> {
+    let uri = Uri::builder().scheme(scheme).authority(host).path_and_query(path).build();
     Request::builder()
         .version(Version::HTTP_2)
         .uri(uri.map_err(|error| ProbeError::LocalRequest(error.to_string()))?)

@@ -15,4 +15,4 @@ mod tests;
 
 pub use machine::{Cause, Health, Machine, Transition};
 pub use outcome::{Passed, ProbeError, ProbeOutcome, ProbeResult};
-pub use probe::probe;
+pub use probe::{ProbeTls, probe};

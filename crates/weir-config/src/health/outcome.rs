@@ -33,6 +33,9 @@ pub enum ProbeError {
     /// No connection, for another reason: no route, no local port left.
     #[error("can't connect: {0}")]
     Connect(io::ErrorKind),
+    /// Connected, but the two ends did not agree on TLS, or the server is not whom its certificate must be for.
+    #[error("no TLS: {0}")]
+    Tls(String),
     /// Connected, but no whole answer within the timeout.
     #[error("no answer within the timeout")]
     Timeout,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::{Name, Route};
+use super::{ListenerTls, Name, Route};
 
 /// A bound address and the routes behind it.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,7 +16,16 @@ pub struct Listener {
     pub bind: Vec<SocketAddr>,
     /// What is spoken there.
     pub protocol: Protocol,
-    /// The networks whose forwarding fields (`X-Forwarded-*`, `Forwarded`) are believed. Default none.
+    /// Whether a connection begins with a PROXY header, which says who the client is. Default no.
+    pub proxy_protocol: ProxyHeader,
+    /// How TLS is spoken there. Default not at all.
+    pub tls: Option<ListenerTls>,
+    /// Answer every request with 308 to the same place in https. Default no; never with `tls`.
+    pub https_redirect: bool,
+    /// What `Strict-Transport-Security` says on every answer over TLS (RFC 6797). Default none.
+    pub hsts: Option<Duration>,
+    /// The networks whose forwarding fields (`X-Forwarded-*`, `Forwarded`) and PROXY headers are believed.
+    /// Default none; with PROXY headers required, at least one.
     pub trusted_proxies: Vec<IpNet>,
     /// Which fields tell the server who the client was.
     pub forwarded: ForwardedFields,
@@ -24,16 +33,50 @@ pub struct Listener {
     pub timeouts: ListenerTimeouts,
     /// How much a client may send.
     pub limits: ListenerLimits,
-    /// The first one that matches decides; a request that none matches gets 404.
+    /// What holds for the flows of a UDP listener.
+    pub udp: Udp,
+    /// The first one that matches decides; a request that none matches gets 404, a connection is closed, a
+    /// datagram is dropped.
     pub routes: Vec<Route>,
 }
 
 /// What is spoken on a listener.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Protocol {
     /// HTTP/1.0 and HTTP/1.1.
     #[default]
     Http,
+    /// Connections whose bytes are passed on as they are.
+    Tcp,
+    /// Datagrams, in flows by the client's address.
+    Udp,
+}
+
+/// Whether a connection begins with a PROXY header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ProxyHeader {
+    /// It does not; nothing is taken for one.
+    #[default]
+    Refused,
+    /// It does, in version 1 or 2, and comes from a trusted proxy; any other is closed.
+    Required,
+}
+
+/// What holds for the flows of a UDP listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Udp {
+    /// How long nothing may move before a flow ends. Default 30 s.
+    pub idle: Duration,
+    /// Flows at once, all workers together; a newcomer beyond is dropped. Default 10,000.
+    pub flows: u32,
+    /// The answers that each datagram of a client gets; a flow ends when all have come. Default: not known.
+    pub answers: Option<u32>,
+}
+
+impl Default for Udp {
+    fn default() -> Self {
+        Self { idle: Duration::from_secs(30), flows: 10_000, answers: None }
+    }
 }
 
 /// Which fields tell the server who the client was.
@@ -56,20 +99,24 @@ impl Default for ForwardedFields {
 /// How long a client may take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenerTimeouts {
-    /// From the first byte of a request's head to its last; 408 after that. Default 10 s.
+    /// From a connection to the end of its TLS handshake. Default 10 s.
+    pub tls_handshake: Duration,
+    /// From the first byte of a request's head to its last; 408 after that. Also for a PROXY header and, where
+    /// routes ask for its names, a TLS ClientHello, from the connection's beginning. Default 10 s.
     pub request_head: Duration,
     /// Between two pieces of a request's body, and between two pieces of a response that the client takes.
     /// Default 30 s.
     pub body_idle: Duration,
     /// Between two requests on one connection. Default 60 s.
     pub keep_alive: Duration,
-    /// A tunnel (WebSocket) on which nothing moves. Default 1 h.
+    /// A tunnel (WebSocket) or a TCP connection on which nothing moves. Default 1 h.
     pub tunnel_idle: Duration,
 }
 
 impl Default for ListenerTimeouts {
     fn default() -> Self {
         Self {
+            tls_handshake: Duration::from_secs(10),
             request_head: Duration::from_secs(10),
             body_idle: Duration::from_secs(30),
             keep_alive: Duration::from_secs(60),

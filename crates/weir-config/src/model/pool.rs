@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::{HeaderName, Method, StatusCode};
 
-use super::Name;
+use super::{Name, PoolTls};
 
 /// A named group of servers, a balancing algorithm and a health check.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +19,8 @@ pub struct Pool {
     pub balance: Balance,
     /// At least one, with unique names.
     pub servers: Vec<Server>,
+    /// How the servers are spoken to in TLS. Default not at all.
+    pub tls: Option<PoolTls>,
     /// The active check. Default none: a server is then healthy until traffic shows otherwise.
     pub check: Option<Check>,
     /// How long a server that comes up takes to get its full share. Default zero: at once.
@@ -33,6 +35,32 @@ pub struct Pool {
     pub retries: Retries,
     /// When traffic alone takes a server out of the choice for a while.
     pub ejection: Ejection,
+    /// The header that tells a server who the client is, in front of all else. Default none.
+    pub proxy_protocol: ProxyVersion,
+}
+
+/// The PROXY header that a connection to a server begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ProxyVersion {
+    /// None.
+    #[default]
+    None,
+    /// A line of text.
+    V1,
+    /// Binary, with what is known of the client's TLS.
+    V2,
+}
+
+impl ProxyVersion {
+    /// The header of a connection that is nobody's but the proxy's own, such as a probe's.
+    pub fn own_header(self) -> &'static [u8] {
+        match self {
+            Self::None => b"",
+            Self::V1 => b"PROXY UNKNOWN\r\n",
+            // The signature, version 2 and LOCAL, AF_UNSPEC, a length of 0.
+            Self::V2 => b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0",
+        }
+    }
 }
 
 /// What a pool's servers speak.
@@ -179,6 +207,10 @@ pub struct Check {
     pub jitter_percent: u8,
     /// Probe this port instead of the server's own.
     pub port: Option<u16>,
+    /// Probe in TLS, as the pool speaks it. Default: if it does.
+    pub tls: bool,
+    /// The PROXY header that a probe of the server's own port begins with: the pool's.
+    pub proxy_protocol: ProxyVersion,
 }
 
 impl Check {
@@ -194,6 +226,8 @@ impl Check {
             fall: 3,
             jitter_percent: 10,
             port: None,
+            tls: false,
+            proxy_protocol: ProxyVersion::None,
         }
     }
 }

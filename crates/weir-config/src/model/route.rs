@@ -33,6 +33,10 @@ pub struct RouteMatch {
     pub query: Vec<FieldMatch<String>>,
     /// The client's address.
     pub sources: Vec<IpNet>,
+    /// The name that a TLS ClientHello asks for; of TCP listeners only.
+    pub sni: Vec<HostPattern>,
+    /// A protocol that a TLS ClientHello offers; of TCP listeners only.
+    pub alpn: Vec<String>,
 }
 
 /// A host name, in lower case.

@@ -32,26 +32,36 @@ pub(super) fn file(config: &Config) -> raw::File {
 }
 
 fn listener(listener: &Listener, pools: &[Pool]) -> raw::Listener {
-    let Listener { name: _, bind, protocol, trusted_proxies, forwarded, timeouts, limits, routes } = listener;
+    let Listener {
+        name: _, bind, protocol, proxy_protocol, tls, https_redirect, hsts, trusted_proxies, ..
+    } = listener;
+    let Listener { forwarded, timeouts, limits, udp, routes, .. } = listener;
     raw::Listener {
         bind: bind.iter().copied().map(at).collect(),
         protocol: *protocol,
+        proxy_protocol: at(*proxy_protocol),
+        tls: tls.clone().map(at),
+        https_redirect: at(*https_redirect),
+        hsts: hsts.map(at),
         trusted_proxies: trusted_proxies.iter().copied().map(at).collect(),
-        forwarded: *forwarded,
+        forwarded: at(*forwarded),
         timeouts: timeouts.clone(),
         limits: at(limits.clone()),
+        udp: at(udp.clone()),
         routes: routes.iter().map(|r| at(route(r, pools))).collect(),
     }
 }
 
 fn route(route: &Route, pools: &[Pool]) -> raw::Route {
-    let RouteMatch { hosts, path, methods, headers, query, sources } = route.matches.clone();
+    let RouteMatch { hosts, path, methods, headers, query, sources, sni, alpn } = route.matches.clone();
     let mut matches = raw::Match {
         host: hosts,
         method: methods,
         header: headers,
         query,
         source: sources,
+        sni,
+        alpn,
         ..raw::Match::default()
     };
     match path {
@@ -75,6 +85,7 @@ fn pool(pool: &Pool) -> raw::Pool {
         protocol,
         balance,
         servers,
+        tls,
         check: _,
         slow_start,
         timeouts,
@@ -82,6 +93,7 @@ fn pool(pool: &Pool) -> raw::Pool {
         http2,
         retries,
         ejection,
+        proxy_protocol,
     } = pool;
     let (word, header) = match balance {
         Balance::RoundRobin => (BalanceWord::RoundRobin, None),
@@ -97,13 +109,15 @@ fn pool(pool: &Pool) -> raw::Pool {
         balance: at(word),
         hash_header: header,
         servers: servers.iter().map(|s| at(server(s))).collect(),
-        check: pool.check.as_ref().map(check),
+        tls: tls.clone().map(at),
+        check: pool.check.as_ref().map(|c| at(check(c, tls.is_some()))),
         slow_start: *slow_start,
         timeouts: timeouts.clone(),
         limits: limits.clone(),
         http2: http2.clone(),
         retries: retries.clone(),
         ejection: ejection.clone(),
+        proxy_protocol: at(*proxy_protocol),
     }
 }
 
@@ -120,8 +134,19 @@ fn server(server: &Server) -> raw::Server {
     }
 }
 
-fn check(check: &Check) -> raw::Check {
-    let Check { kind, interval, interval_changing, timeout, rise, fall, jitter_percent, port } = check;
+fn check(check: &Check, pool_tls: bool) -> raw::Check {
+    let Check {
+        kind,
+        interval,
+        interval_changing,
+        timeout,
+        rise,
+        fall,
+        jitter_percent,
+        port,
+        tls,
+        proxy_protocol: _, // the pool's
+    } = check;
     let (http, grpc, tcp) = match kind {
         CheckKind::Http(http) => (Some(http.clone()), None, None),
         CheckKind::Grpc(grpc) => (None, Some(grpc.clone()), None),
@@ -138,5 +163,6 @@ fn check(check: &Check) -> raw::Check {
         fall: *fall,
         jitter_percent: *jitter_percent,
         port: *port,
+        tls: (*tls != pool_tls).then_some(*tls),
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::pool::PROTOCOL;
 use crate::codec::{
-    AUTHORITY, Codec, Context, Field, Form, METHOD, Nested, Number, Optional, Percent, Problem, Rule,
+    AUTHORITY, Bool, Codec, Context, Field, Form, METHOD, Nested, Number, Optional, Percent, Problem, Rule,
     STATUSES, Section, Shape, TARGET, TEXT, TIME, field, nested,
 };
 use crate::model::{self, GrpcCheck, HttpCheck};
@@ -23,6 +23,7 @@ pub(crate) struct Check {
     pub(crate) fall: u16,
     pub(crate) jitter_percent: u8,
     pub(crate) port: Option<u16>,
+    pub(crate) tls: Option<bool>,
 }
 
 impl Default for Check {
@@ -37,6 +38,8 @@ impl Default for Check {
             fall,
             jitter_percent,
             port,
+            tls: _,
+            proxy_protocol: _,
         } = check;
         Self {
             http: None,
@@ -49,6 +52,7 @@ impl Default for Check {
             fall,
             jitter_percent,
             port,
+            tls: None,
         }
     }
 }
@@ -93,6 +97,7 @@ impl Section for Check {
             "Probe this port instead of the server's own.",
             default "the server's port"
         ),
+        field!("tls", tls, Optional(Bool), "Probe in TLS, as the pool speaks it.", default "if the pool has `tls`"),
     ];
     const RULES: &'static [Rule] = &[Rule::OneOf(&["http", "grpc", "tcp"])];
 }

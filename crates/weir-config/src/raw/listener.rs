@@ -1,26 +1,34 @@
 //! Listeners.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use ipnet::IpNet;
 
 use super::Route;
 use crate::codec::{
-    BIND, Bool, Codec, Context, Field, Form, List, NET, Number, OneOrMany, Placed, Problem, Section, Shape,
-    SizeOf, TIME, Words, field, nested,
+    AGE, BIND, Bool, Field, List, NET, Number, OneOrMany, Optional, Placed, Section, SizeOf, TIME, Words,
+    field, nested,
 };
-use crate::model::{ForwardedFields, ListenerLimits, ListenerTimeouts, Protocol};
-use crate::tree::{At, NodeId};
+use crate::model::{
+    ForwardedFields, ListenerLimits, ListenerTimeouts, ListenerTls, Protocol, ProxyHeader, Udp,
+};
+use crate::tree::At;
 
 /// One listener.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Listener {
     pub(crate) bind: Vec<At<SocketAddr>>,
     pub(crate) protocol: Protocol,
+    pub(crate) tls: Option<At<ListenerTls>>,
+    pub(crate) https_redirect: At<bool>,
+    pub(crate) hsts: Option<At<Duration>>,
+    pub(crate) proxy_protocol: At<ProxyHeader>,
     pub(crate) trusted_proxies: Vec<At<IpNet>>,
-    pub(crate) forwarded: ForwardedFields,
+    pub(crate) forwarded: At<ForwardedFields>,
     pub(crate) timeouts: ListenerTimeouts,
     pub(crate) limits: At<ListenerLimits>,
+    pub(crate) udp: At<Udp>,
     pub(crate) routes: Vec<At<Route>>,
 }
 
@@ -28,56 +36,80 @@ impl Section for Listener {
     const WHAT: &'static str = "listener";
     const FIELDS: &'static [&'static dyn Field<Self>] = &[
         field!(required "bind", bind, OneOrMany(Placed(BIND)), "The addresses to listen on; no two listeners share one. Port 0: one that is free."),
-        field!("protocol", protocol, ProtocolWord, "What is spoken there."),
+        field!("protocol", protocol, PROTOCOL, "What is spoken there."),
+        field!(
+            "proxy_protocol",
+            proxy_protocol,
+            Placed(PROXY_HEADER),
+            "Whether a connection begins with a PROXY header (version 1 or 2) that says who the client is; then it comes from `trusted_proxies` or is closed."
+        ),
+        field!(
+            "tls",
+            tls,
+            Optional(Placed(nested::<ListenerTls>())),
+            "How TLS is spoken there; without it, it is not."
+        ),
+        field!(
+            "https_redirect",
+            https_redirect,
+            Placed(Bool),
+            "Answer every request with 308 to the same host and path in https."
+        ),
+        field!(
+            "hsts",
+            hsts,
+            Optional(Placed(AGE)),
+            "For how long browsers are to use https alone: `Strict-Transport-Security` on every answer over TLS.",
+            default "none is sent"
+        ),
         field!(
             "trusted_proxies",
             trusted_proxies,
             List { of: Placed(NET), min: 0 },
-            "The networks whose forwarding fields (`X-Forwarded-*`, `Forwarded`) are believed."
+            "The networks whose forwarding fields (`X-Forwarded-*`, `Forwarded`) and PROXY headers are believed."
         ),
         field!(
             "forwarded",
             forwarded,
-            nested::<ForwardedFields>(),
+            Placed(nested::<ForwardedFields>()),
             "Which fields tell the server who the client was."
         ),
         field!("timeouts", timeouts, nested::<ListenerTimeouts>(), "How long a client may take."),
         field!("limits", limits, Placed(nested::<ListenerLimits>()), "How much a client may send."),
+        field!("udp", udp, Placed(nested::<Udp>()), "What holds for the flows of a UDP listener."),
         field!(
             "routes",
             routes,
             List { of: Placed(nested::<Route>()), min: 0 },
-            "The first one that matches decides; a request that none matches gets 404."
+            "The first one that matches decides; a request that none matches gets 404, a connection is closed, a datagram dropped."
         ),
     ];
 }
 
-const PROTOCOLS: Words<Protocol> = Words(&[("http", Protocol::Http)]);
+const PROTOCOL: Words<Protocol> =
+    Words(&[("http", Protocol::Http), ("tcp", Protocol::Tcp), ("udp", Protocol::Udp)]);
 
-/// The protocols that are served, with a word on those that are not yet.
-struct ProtocolWord;
+const PROXY_HEADER: Words<ProxyHeader> =
+    Words(&[("refused", ProxyHeader::Refused), ("required", ProxyHeader::Required)]);
 
-impl Codec for ProtocolWord {
-    type Value = Protocol;
-
-    fn decode(&self, node: NodeId, cx: &mut Context<'_>) -> Option<Protocol> {
-        match cx.tree.scalar(node) {
-            word @ ("tcp" | "udp") => {
-                let problem = Problem::new(format!("protocol `{word}` is not served by this version yet"));
-                cx.problem(node, problem.hint("the protocol it serves is `http`"));
-                None
-            }
-            _ => PROTOCOLS.decode(node, cx),
-        }
-    }
-
-    fn encode(&self, value: &Protocol) -> Form {
-        PROTOCOLS.encode(value)
-    }
-
-    fn shape(&self) -> Shape {
-        PROTOCOLS.shape()
-    }
+impl Section for Udp {
+    const WHAT: &'static str = "udp section";
+    const FIELDS: &'static [&'static dyn Field<Self>] = &[
+        field!("idle", idle, TIME, "How long nothing may move before a flow ends."),
+        field!(
+            "flows",
+            flows,
+            Number { range: 1..=1_000_000 },
+            "Flows at once, all workers together; datagrams of others are dropped until one ends."
+        ),
+        field!(
+            "answers",
+            answers,
+            Optional(Number { range: 1..=1_000_000 }),
+            "The answers that each datagram of a client gets (1 for DNS); a flow ends when all have come.",
+            default "a flow ends when it is idle"
+        ),
+    ];
 }
 
 impl Section for ForwardedFields {
@@ -97,11 +129,12 @@ impl Section for ForwardedFields {
 impl Section for ListenerTimeouts {
     const WHAT: &'static str = "listener's timeouts section";
     const FIELDS: &'static [&'static dyn Field<Self>] = &[
+        field!("tls_handshake", tls_handshake, TIME, "From a connection to the end of its TLS handshake."),
         field!(
             "request_head",
             request_head,
             TIME,
-            "From the first byte of a request's head to its last; 408 after that."
+            "From the first byte of a request's head to its last; 408 after that. Also for a PROXY header, and for the TLS ClientHello that routes by `sni` or `alpn` look into."
         ),
         field!(
             "body_idle",
@@ -110,7 +143,12 @@ impl Section for ListenerTimeouts {
             "Between two pieces of a request's body, and between two pieces of a response that the client takes."
         ),
         field!("keep_alive", keep_alive, TIME, "Between two requests on one connection."),
-        field!("tunnel_idle", tunnel_idle, TIME, "A tunnel (WebSocket) on which nothing moves."),
+        field!(
+            "tunnel_idle",
+            tunnel_idle,
+            TIME,
+            "A tunnel (WebSocket) or a TCP connection on which nothing moves."
+        ),
     ];
 }
 

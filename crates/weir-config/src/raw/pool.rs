@@ -10,7 +10,8 @@ use crate::codec::{
     SERVER_ADDRESS, Section, ServerText, Shape, SizeOf, TIME, TIME_OR_ZERO, Words, field, nested,
 };
 use crate::model::{
-    self, Ejection, Expand, PoolHttp2, PoolLimits, PoolProtocol, PoolTimeouts, Retries, Weight,
+    self, Ejection, Expand, PoolHttp2, PoolLimits, PoolProtocol, PoolTimeouts, PoolTls, ProxyVersion,
+    Retries, Weight,
 };
 use crate::tree::{At, NodeId, ScalarType};
 
@@ -21,13 +22,15 @@ pub(crate) struct Pool {
     pub(crate) balance: At<BalanceWord>,
     pub(crate) hash_header: Option<At<HeaderName>>,
     pub(crate) servers: Vec<At<Server>>,
-    pub(crate) check: Option<Check>,
+    pub(crate) tls: Option<At<PoolTls>>,
+    pub(crate) check: Option<At<Check>>,
     pub(crate) slow_start: Duration,
     pub(crate) timeouts: PoolTimeouts,
     pub(crate) limits: PoolLimits,
     pub(crate) http2: PoolHttp2,
     pub(crate) retries: Retries,
     pub(crate) ejection: Ejection,
+    pub(crate) proxy_protocol: At<ProxyVersion>,
 }
 
 impl Section for Pool {
@@ -48,9 +51,15 @@ impl Section for Pool {
         ),
         field!(required "servers", servers, List { of: Placed(ServerCodec), min: 1 }, "The servers, with unique names."),
         field!(
+            "tls",
+            tls,
+            Optional(Placed(nested::<PoolTls>())),
+            "How the servers are spoken to in TLS; without it, they are not."
+        ),
+        field!(
             "check",
             check,
-            Optional(nested::<Check>()),
+            Optional(Placed(nested::<Check>())),
             "The active check; without one, a server is healthy until traffic shows otherwise."
         ),
         field!(
@@ -74,11 +83,19 @@ impl Section for Pool {
             nested::<Ejection>(),
             "When traffic alone takes a server out of the choice for a while."
         ),
+        field!(
+            "proxy_protocol",
+            proxy_protocol,
+            Placed(PROXY_VERSION),
+            "The PROXY header in front of all else that tells a server who the client is."
+        ),
     ];
 }
 
 pub(super) const PROTOCOL: Words<PoolProtocol> =
     Words(&[("http1", PoolProtocol::Http1), ("http2", PoolProtocol::Http2)]);
+const PROXY_VERSION: Words<ProxyVersion> =
+    Words(&[("none", ProxyVersion::None), ("v1", ProxyVersion::V1), ("v2", ProxyVersion::V2)]);
 
 /// The words for [`Balance`](model::Balance).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

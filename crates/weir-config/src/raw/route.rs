@@ -4,8 +4,9 @@ use http::{HeaderName, Method};
 use ipnet::IpNet;
 
 use crate::codec::{
-    BODY, CONTENT_TYPE, Field, FieldTests, HOST_NAME, HOST_PATTERN, METHOD, NAME, NET, Number, OneOrMany,
-    Optional, PATH, Placed, Problem, REGEX, Rule, Section, Status, TARGET, Words, field, header_name, nested,
+    BODY, CONTENT_TYPE, Field, FieldTests, HOST_NAME, HOST_PATTERN, METHOD, NAME, NET, Number, Numbers,
+    OneOrMany, Optional, PATH, Placed, Problem, REGEX, Rule, Section, Status, TARGET, Text, Words, field,
+    header_name, nested, shortened,
 };
 use crate::model::{FieldMatch, HostPattern, Pattern, Redirect, Respond};
 use crate::tree::At;
@@ -46,6 +47,8 @@ pub(crate) struct Match {
     pub(crate) header: Vec<FieldMatch<HeaderName>>,
     pub(crate) query: Vec<FieldMatch<String>>,
     pub(crate) source: Vec<IpNet>,
+    pub(crate) sni: Vec<HostPattern>,
+    pub(crate) alpn: Vec<String>,
 }
 
 impl Section for Match {
@@ -69,9 +72,34 @@ impl Section for Match {
         field!("header", header, HEADER, "Fields of the request's head, all of which must match."),
         field!("query", query, QUERY, "Parameters of the request's query, all of which must match."),
         field!("source", source, OneOrMany(NET), "The client's address."),
+        field!(
+            "sni",
+            sni,
+            OneOrMany(HOST_PATTERN),
+            "The name that the client's TLS asks for, which is passed on unopened; `tcp` listeners only."
+        ),
+        field!(
+            "alpn",
+            alpn,
+            OneOrMany(ALPN),
+            "A protocol that the client's TLS offers, such as `h2`; `tcp` listeners only."
+        ),
     ];
     const RULES: &'static [Rule] = &[Rule::OneOrNone(&["path", "path_prefix", "path_regex"])];
 }
+
+/// The name of a protocol in ALPN (RFC 7301 section 3.1).
+const ALPN: Text<String> = Text {
+    what: "the name of a protocol in ALPN, such as `h2`",
+    pattern: Some("^[!-~]{1,255}$"),
+    numbers: Numbers::Refused,
+    parse: |text| match text.len() {
+        1..=255 if text.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(text.into()),
+        _ => Err(Problem::new(format!("`{}` is not the name of a protocol", shortened(text)))
+            .hint("write it like `h2` or `http/1.1`")),
+    },
+    print: String::clone,
+};
 
 const HEADER: FieldTests<HeaderName> =
     FieldTests { key: "FIELD", parse: header_name, print: HeaderName::as_str };

@@ -1,16 +1,21 @@
-//! Listeners and routes: addresses that clash, pools that do not exist, routes that are never reached.
+//! Listeners and routes: addresses that clash, pools that do not exist, routes that are never reached, keys
+//! that mean nothing for the listener's protocol.
+
+mod protocol;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use super::PoolNames;
 use crate::codec::{Context, Entry, Problem};
-use crate::model::{Action, Admin, Listener, ListenerLimits, Name, PathMatch, Route, RouteMatch};
+use crate::model::{
+    Action, Admin, Alpn, Listener, ListenerLimits, Name, PathMatch, Protocol, Route, RouteMatch,
+};
 use crate::raw;
 use crate::tree::{At, NodeId};
 
-/// Addresses that are taken, and by whom: the name of a listener, or the admin API.
-type Taken = HashMap<SocketAddr, (Option<Name>, NodeId)>;
+/// Addresses that are taken, on UDP (`true`) or TCP, and by whom: the name of a listener, or the admin API.
+type Taken = HashMap<(bool, SocketAddr), (Option<Name>, NodeId)>;
 
 pub(super) fn listeners(
     entries: Vec<Entry<raw::Listener>>,
@@ -20,7 +25,7 @@ pub(super) fn listeners(
 ) -> Vec<Listener> {
     let mut taken = Taken::new();
     if admin.value.bind.port() != 0 {
-        taken.insert(admin.value.bind, (None, cx.child_or_self(admin.node, "bind")));
+        taken.insert((false, admin.value.bind), (None, cx.child_or_self(admin.node, "bind")));
     }
     entries.into_iter().map(|entry| listener(entry, &mut taken, names, cx)).collect()
 }
@@ -34,22 +39,59 @@ fn listener(
     let Entry { name: at, value: raw } = entry;
     let name = Name::from(at.value);
     for bind in &raw.bind {
-        take_address(bind, &name, taken, cx);
+        take_address(bind, raw.protocol, &name, taken, cx);
     }
+    protocol::keys(&name, at.node, &raw, cx);
     let limits = limits(&raw.limits, cx);
     for net in raw.trusted_proxies.iter().filter(|net| net.value.prefix_len() == 0) {
         let problem = Problem::new(format!("`{}` is everyone: any client can choose its address", net.value));
         cx.warning(net.node, problem.hint("name the networks of your own proxies"));
     }
+    tls(&raw, cx);
     Listener {
-        routes: routes(&name, at.node, raw.routes, names, cx),
+        routes: routes(&name, at.node, raw.protocol, raw.routes, raw.https_redirect.value, names, cx),
         name,
         bind: raw.bind.iter().map(|bind| bind.value).collect(),
         protocol: raw.protocol,
+        proxy_protocol: raw.proxy_protocol.value,
+        tls: raw.tls.map(|tls| tls.value),
+        https_redirect: raw.https_redirect.value,
+        hsts: raw.hsts.map(|hsts| hsts.value),
         trusted_proxies: raw.trusted_proxies.iter().map(|net| net.value).collect(),
-        forwarded: raw.forwarded,
+        forwarded: raw.forwarded.value,
         timeouts: raw.timeouts,
         limits,
+        udp: raw.udp.value,
+    }
+}
+
+/// Keys that mean something only with TLS, or only without it.
+fn tls(raw: &raw::Listener, cx: &mut Context<'_>) {
+    match &raw.tls {
+        Some(tls) => {
+            if raw.https_redirect.value {
+                let problem =
+                    Problem::new("a listener that speaks TLS would send its clients to itself, for ever");
+                let hint = "`https_redirect` is for the listener of port 80";
+                cx.problem(raw.https_redirect.node, problem.hint(hint));
+            }
+            for (index, alpn) in tls.value.alpn.iter().enumerate() {
+                if tls.value.alpn[..index].contains(alpn) {
+                    let at = cx.child_or_self(tls.node, "alpn");
+                    cx.error(at, format!("`{}` stands here twice", alpn.as_str()));
+                } else if !Alpn::SERVED.contains(alpn) {
+                    let problem =
+                        Problem::new(format!("`{}` is not served by this version yet", alpn.as_str()));
+                    cx.problem(cx.child_or_self(tls.node, "alpn"), problem.hint("remove it"));
+                }
+            }
+        }
+        None => {
+            if let Some(hsts) = &raw.hsts {
+                let problem = Problem::new("`hsts` means something only over TLS (RFC 6797 section 7.2)");
+                cx.warning(hsts.node, problem.hint("it belongs to the listener that has `tls`"));
+            }
+        }
     }
 }
 
@@ -69,12 +111,19 @@ fn limits(raw: &At<ListenerLimits>, cx: &mut Context<'_>) -> ListenerLimits {
     limits
 }
 
-fn take_address(bind: &At<SocketAddr>, name: &Name, taken: &mut Taken, cx: &mut Context<'_>) {
+fn take_address(
+    bind: &At<SocketAddr>,
+    protocol: Protocol,
+    name: &Name,
+    taken: &mut Taken,
+    cx: &mut Context<'_>,
+) {
     if bind.value.port() == 0 {
         return;
     }
-    let Some((owner, node)) = taken.get(&bind.value) else {
-        taken.insert(bind.value, (Some(name.clone()), bind.node));
+    let socket = (protocol == Protocol::Udp, bind.value);
+    let Some((owner, node)) = taken.get(&socket) else {
+        taken.insert(socket, (Some(name.clone()), bind.node));
         return;
     };
     let problem = Problem::new(match owner {
@@ -92,12 +141,19 @@ fn take_address(bind: &At<SocketAddr>, name: &Name, taken: &mut Taken, cx: &mut 
 fn routes(
     name: &Name,
     at: NodeId,
+    protocol: Protocol,
     raw: Vec<At<raw::Route>>,
+    redirects: bool,
     names: &mut PoolNames<'_>,
     cx: &mut Context<'_>,
 ) -> Vec<Route> {
-    if raw.is_empty() && !cx.findings.has_errors() {
-        let problem = Problem::new(format!("listener `{name}` has no routes: it answers 404"));
+    if raw.is_empty() && !redirects && !cx.findings.has_errors() {
+        let does = match protocol {
+            Protocol::Http => "it answers 404",
+            Protocol::Tcp => "it closes every connection",
+            Protocol::Udp => "it drops every datagram",
+        };
+        let problem = Problem::new(format!("listener `{name}` has no routes: {does}"));
         cx.warning(at, problem.hint("add `routes: [{ pool: NAME }]`"));
     }
     let mut routes = Vec::with_capacity(raw.len());
@@ -115,9 +171,13 @@ fn routes(
             None if is_catch_all(node, cx) => catch_all = Some((node, false)),
             None => {}
         }
+        protocol::route(protocol, node, cx);
         let raw::Route { matches, pool, redirect, respond } = raw;
         let action = match pool {
-            Some(pool) => names.get(&pool, cx).map(Action::Pool),
+            Some(pool) => names.get(&pool, cx).map(|id| {
+                protocol::pool(protocol, &pool, &names.pools[id.0].value, cx);
+                Action::Pool(id)
+            }),
             None => redirect.map(Action::Redirect).or(respond.map(Action::Respond)),
         };
         routes.extend(action.map(|action| Route { matches: route_match(matches), action }));
@@ -132,7 +192,7 @@ fn is_catch_all(route: NodeId, cx: &Context<'_>) -> bool {
 }
 
 fn route_match(raw: raw::Match) -> RouteMatch {
-    let raw::Match { host, path, path_prefix, path_regex, method, header, query, source } = raw;
+    let raw::Match { host, path, path_prefix, path_regex, method, header, query, source, sni, alpn } = raw;
     let exact = path.map(PathMatch::Exact);
     let prefix = path_prefix.map(PathMatch::Prefix);
     RouteMatch {
@@ -142,5 +202,7 @@ fn route_match(raw: raw::Match) -> RouteMatch {
         headers: header,
         query,
         sources: source,
+        sni,
+        alpn,
     }
 }

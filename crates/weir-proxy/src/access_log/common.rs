@@ -6,9 +6,9 @@
 
 use std::io::Write;
 
-use super::Record;
 use super::json::hex;
 use super::timestamp::Timestamp;
+use super::{Kind, Record};
 
 /// Appends `record` and a newline.
 pub(super) fn write(record: &Record<'_>, stamp: &mut Timestamp, out: &mut Vec<u8>) {
@@ -17,11 +17,17 @@ pub(super) fn write(record: &Record<'_>, stamp: &mut Timestamp, out: &mut Vec<u8
     out.extend_from_slice(b" - - [");
     stamp.write_ncsa(record.started, out);
     out.extend_from_slice(b"] \"");
-    escape(record.method.as_bytes(), out);
+    let method = match record.kind {
+        Kind::Http => record.method,
+        Kind::Tcp => "TCP",
+        Kind::Udp => "UDP",
+    };
+    escape(method.as_bytes(), out);
     out.push(b' ');
     escape(record.target, out);
     out.push(b' ');
-    out.extend_from_slice(record.version_text().as_bytes());
+    let version = if record.kind == Kind::Http { record.version_text() } else { "-" };
+    out.extend_from_slice(version.as_bytes());
     out.extend_from_slice(b"\" ");
     number_or_dash(record.status.into(), out);
     out.push(b' ');

@@ -9,14 +9,14 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::Record;
 use super::timestamp::Timestamp;
+use super::{Kind, Record};
 
 /// Appends `record` and a newline.
 pub(super) fn write(record: &Record<'_>, stamp: &mut Timestamp, out: &mut Vec<u8>) {
-    let Record { started, client, listener, method, host, target, version: _, status, .. } = *record;
+    let Record { kind, started, client, listener, method, host, target, version: _, status, .. } = *record;
     let Record { request_bytes, response_bytes, pool, server, upstream, retries, times, .. } = *record;
-    let Record { end, cause, user_agent, referer, .. } = *record;
+    let Record { tls, end, cause, user_agent, referer, .. } = *record;
 
     out.extend_from_slice(b"{\"time\":\"");
     stamp.write_rfc3339(started, out);
@@ -24,10 +24,18 @@ pub(super) fn write(record: &Record<'_>, stamp: &mut Timestamp, out: &mut Vec<u8
     let mut line = Line { out: &mut *out };
     line.address("client", client);
     line.text("listener", listener.as_bytes());
-    line.text("method", method.as_bytes());
-    line.text_if("host", host);
-    line.text("target", target);
-    line.text("version", record.version_text().as_bytes());
+    match kind {
+        Kind::Http => {
+            line.text("method", method.as_bytes());
+            line.text_if("host", host);
+            line.text("target", target);
+            line.text("version", record.version_text().as_bytes());
+        }
+        Kind::Tcp | Kind::Udp => {
+            line.text("protocol", if kind == Kind::Tcp { b"tcp" } else { b"udp" });
+            line.text_if("host", host);
+        }
+    }
     if status != 0 {
         line.number("status", status.into());
     }
@@ -43,6 +51,10 @@ pub(super) fn write(record: &Record<'_>, stamp: &mut Timestamp, out: &mut Vec<u8
     line.millis_if("connect_ms", times.connect);
     line.millis_if("first_byte_ms", times.first_byte);
     line.millis_if("total_ms", times.total);
+    if let Some((version, cipher)) = tls {
+        line.text("tls_version", version.as_bytes());
+        line.text("tls_cipher", cipher.as_bytes());
+    }
     line.text("end", &end);
     line.text_if("cause", cause.map(str::as_bytes));
     line.text_if("user_agent", user_agent);

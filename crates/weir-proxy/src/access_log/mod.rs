@@ -15,7 +15,7 @@ mod timestamp;
 mod writer;
 
 pub use output::Output;
-pub use record::{Record, Times};
+pub use record::{Kind, Record, Times};
 pub use sink::Sink;
 pub use timestamp::rfc3339;
 pub use writer::{Counts, Writer};

@@ -5,9 +5,22 @@ use std::time::{Duration, SystemTime};
 
 use http::Version;
 
-/// One exchange. Text that came from outside is bytes: nobody promised that it is UTF-8.
+/// What a record is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// An exchange.
+    Http,
+    /// A TCP connection: what only a request has is left out.
+    Tcp,
+    /// A UDP flow, the same.
+    Udp,
+}
+
+/// One exchange, connection or flow. Text that came from outside is bytes: nobody promised that it is UTF-8.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record<'a> {
+    /// What it is.
+    pub kind: Kind,
     /// When the first byte of the request's head arrived.
     pub started: SystemTime,
     /// The client, as the listener believes it to be.
@@ -16,7 +29,8 @@ pub struct Record<'a> {
     pub listener: &'a str,
     /// The request's method.
     pub method: &'a str,
-    /// The request's host, with its port if it named one.
+    /// The request's host, with its port if it named one; the name that TLS asks for on a TCP connection that
+    /// is routed by it.
     pub host: Option<&'a [u8]>,
     /// The request's target: path and query, as received.
     pub target: &'a [u8],
@@ -34,6 +48,8 @@ pub struct Record<'a> {
     pub server: Option<&'a str>,
     /// The address of the server that was tried last.
     pub upstream: Option<SocketAddr>,
+    /// The version and the cipher of the client's TLS.
+    pub tls: Option<(&'a str, &'a str)>,
     /// How many times the request was sent again.
     pub retries: u32,
     /// Where the time went.
@@ -84,6 +100,7 @@ pub(super) mod tests {
     /// A plain record, for tests to vary.
     pub(in crate::access_log) fn sample() -> Record<'static> {
         Record {
+            kind: Kind::Http,
             started: SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_123),
             client: SocketAddr::from(([192, 0, 2, 1], 40_000)),
             listener: "web",
@@ -97,6 +114,7 @@ pub(super) mod tests {
             pool: Some("api"),
             server: Some("a1"),
             upstream: Some(SocketAddr::from(([10, 0, 0, 1], 8080))),
+            tls: None,
             retries: 1,
             times: Times {
                 queue: None,

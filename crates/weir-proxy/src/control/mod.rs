@@ -20,6 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 use weir_config::Config;
 use weir_config::health::ProbeResult;
 use weir_config::model::Name;
+use weir_config::tls::Tls;
 
 pub use apply::{Applied, ApplyError};
 pub use servers::{ServerChange, UnknownServer};
@@ -36,7 +37,7 @@ use crate::worker::Mail;
 /// Everything that the data plane can be told.
 pub(crate) enum Command {
     /// Serve this configuration from now on, or change nothing and say why.
-    Apply { config: Box<Config>, reply: oneshot::Sender<Result<Applied, ApplyError>> },
+    Apply { config: Box<Config>, tls: Arc<Tls>, reply: oneshot::Sender<Result<Applied, ApplyError>> },
     /// Change what the operator wants of a server.
     SetServer {
         pool: String,
@@ -64,7 +65,7 @@ pub(crate) enum Event {
 /// How a drain ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Drained {
-    /// Sessions that were still open when the time was up.
+    /// Sessions and flows that were still open when the time was up.
     pub sessions_left: u64,
 }
 
@@ -137,8 +138,8 @@ impl Control {
 
     async fn command(&mut self, command: Command) {
         match command {
-            Command::Apply { config, reply } => {
-                let outcome = self.apply(*config).await;
+            Command::Apply { config, tls, reply } => {
+                let outcome = self.apply(*config, tls).await;
                 let _ = reply.send(outcome); // nobody need be waiting
             }
             Command::SetServer { pool, server, change, reply } => {
@@ -200,12 +201,13 @@ impl Control {
     }
 }
 
-/// Waits until no session is left, at most for `bound`.
+/// Waits until no session and no flow is left, at most for `bound`.
 async fn drained(shared: Arc<Shared>, bound: Duration, reply: oneshot::Sender<Drained>) {
     let until = Instant::now() + bound;
     let sessions_left = loop {
         let totals = shared.counters.totals();
-        let left = totals.sessions.saturating_sub(totals.sessions_closed);
+        let sessions = totals.sessions.saturating_sub(totals.sessions_closed);
+        let left = sessions + totals.flows.saturating_sub(totals.flows_closed);
         if left == 0 || Instant::now() >= until {
             break left;
         }

@@ -1,4 +1,4 @@
-//! The listeners' sockets: one for each address and worker, bound before anything is swapped.
+//! The listeners' sockets, TCP and UDP: one for each address and worker, bound before anything is swapped.
 //!
 //! SO_REUSEPORT lets every worker have a socket of its own on the same address. It would also let a second
 //! process in, so an address is first tried without it: what somebody else has is an error, not a share.
@@ -6,11 +6,11 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Socket, Type};
 use weir_config::Config;
-use weir_config::model::Name;
+use weir_config::model::{self, Name, Protocol};
 
 use super::apply::ApplyError;
 use crate::worker::Mail;
@@ -18,14 +18,16 @@ use crate::worker::Mail;
 /// Connections that may wait in a socket's queue; the kernel bounds it by `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
 
-/// What makes two configured binds the same socket: the address, and for port 0 (any free port) whose it is.
+/// What makes two configured binds the same socket: the address, whether it is UDP's or TCP's, and for port 0
+/// (any free port) whose it is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct SocketKey {
     bind: SocketAddr,
+    datagrams: bool,
     any_port_of: Option<Name>,
 }
 
-/// The sockets that are being accepted from.
+/// The sockets that are being accepted or received from.
 #[derive(Default)]
 pub(crate) struct Sockets {
     bound: HashMap<SocketKey, Binding>,
@@ -36,9 +38,9 @@ struct Binding {
     address: SocketAddr,
 }
 
-/// New sockets, bound and listening, and what else is to change.
+/// New sockets, bound and, for TCP, listening, and what else is to change.
 pub(super) struct Plan {
-    new: Vec<(SocketKey, Binding, Vec<TcpListener>)>,
+    new: Vec<(SocketKey, Binding, Vec<Socket>)>,
     reassigned: Vec<(SocketKey, Name)>,
     removed: Vec<SocketKey>,
     workers: usize,
@@ -57,11 +59,11 @@ impl Sockets {
         let mut wanted = HashSet::new();
         for listener in &config.listeners {
             for &bind in &listener.bind {
-                let key = SocketKey::new(bind, &listener.name);
+                let key = SocketKey::new(bind, listener);
                 wanted.insert(key.clone());
                 match self.bound.get(&key) {
                     None => {
-                        let (address, sockets) = bind_all(bind, workers).map_err(|source| {
+                        let (address, sockets) = bind_all(&key, workers).map_err(|source| {
                             ApplyError::Bind { listener: listener.name.to_string(), address: bind, source }
                         })?;
                         plan.new.push((key, Binding { listener: listener.name.clone(), address }, sockets));
@@ -92,7 +94,12 @@ impl Sockets {
         for (key, binding, sockets) in plan.new {
             tracing::info!(listener = %binding.listener, address = %binding.address, "listening");
             for (worker, socket) in sockets.into_iter().enumerate() {
-                let letter = Mail::Listen { key: key.clone(), listener: binding.listener.clone(), socket };
+                let (key, listener) = (key.clone(), binding.listener.clone());
+                let letter = if key.datagrams {
+                    Mail::Receive { key, listener, socket: socket.into() }
+                } else {
+                    Mail::Listen { key, listener, socket: socket.into() }
+                };
                 letters.push(Letter { worker, letter });
             }
             self.bound.insert(key, binding);
@@ -119,8 +126,12 @@ impl Sockets {
 }
 
 impl SocketKey {
-    fn new(bind: SocketAddr, listener: &Name) -> Self {
-        Self { bind, any_port_of: (bind.port() == 0).then(|| listener.clone()) }
+    fn new(bind: SocketAddr, listener: &model::Listener) -> Self {
+        let datagrams = match listener.protocol {
+            Protocol::Http | Protocol::Tcp => false,
+            Protocol::Udp => true,
+        };
+        Self { bind, datagrams, any_port_of: (bind.port() == 0).then(|| listener.name.clone()) }
     }
 }
 
@@ -130,31 +141,36 @@ impl fmt::Display for SocketKey {
     }
 }
 
-/// One listening socket a worker on `address`; the address they got.
-fn bind_all(address: SocketAddr, workers: usize) -> io::Result<(SocketAddr, Vec<TcpListener>)> {
+/// One socket a worker for `key`; the address they got.
+fn bind_all(key: &SocketKey, workers: usize) -> io::Result<(SocketAddr, Vec<Socket>)> {
     // Without SO_REUSEPORT, which the kernel grants only where nobody else has the address.
-    let probe = socket(address)?;
-    probe.bind(&address.into())?;
-    let address = probe.local_addr()?.as_socket().unwrap_or(address);
+    let probe = socket(key.bind, key.datagrams)?;
+    probe.bind(&key.bind.into())?;
+    let address = probe.local_addr()?.as_socket().unwrap_or(key.bind);
     drop(probe);
     let mut sockets = Vec::with_capacity(workers);
     for _ in 0..workers {
-        let socket = socket(address)?;
+        let socket = socket(address, key.datagrams)?;
         socket.set_reuse_port(true)?;
         socket.bind(&address.into())?;
-        socket.listen(BACKLOG)?;
-        sockets.push(socket.into());
+        if !key.datagrams {
+            socket.listen(BACKLOG)?;
+        }
+        sockets.push(socket);
     }
     Ok((address, sockets))
 }
 
-fn socket(address: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+fn socket(address: SocketAddr, datagrams: bool) -> io::Result<Socket> {
+    let kind = if datagrams { Type::DGRAM } else { Type::STREAM };
+    let socket = Socket::new(Domain::for_address(address), kind, None)?;
     socket.set_nonblocking(true)?;
-    socket.set_reuse_address(true)?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?; // 0.0.0.0 and [::] are two addresses, whatever the system's default
     }
-    socket.set_tcp_nodelay(true)?; // accepted sockets inherit it
+    if !datagrams {
+        socket.set_reuse_address(true)?; // for UDP this would let others in
+        socket.set_tcp_nodelay(true)?; // accepted sockets inherit it
+    }
     Ok(socket)
 }

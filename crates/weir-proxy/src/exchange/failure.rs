@@ -33,12 +33,22 @@ pub(crate) enum Failure {
     #[error("the client went away")]
     DownstreamGone,
 
+    /// The client of a TCP listener that looks into TLS sent something else.
+    #[error("the client's first bytes are no TLS ClientHello")]
+    DownstreamHello,
+    /// The client of a TCP listener that looks into TLS took too long.
+    #[error("the client did not send its TLS ClientHello in time (timeouts.request_head)")]
+    DownstreamHelloTimeout,
+
     /// The server did not accept a connection.
     #[error("no connection to the server: {0}")]
     UpstreamConnect(std::io::Error),
     /// The server did not accept a connection in time.
     #[error("no connection to the server in time (timeouts.connect)")]
     UpstreamConnectTimeout,
+    /// The server and we did not agree on TLS, or it is not whom its certificate must be for.
+    #[error("no TLS with the server: {0}")]
+    UpstreamTls(String),
     /// The server closed the connection without an answer.
     #[error("the server closed the connection without an answer")]
     UpstreamNoAnswer,
@@ -79,8 +89,15 @@ pub(crate) enum Failure {
     #[error("the server stopped sending its answer's body (timeouts.body_idle)")]
     UpstreamBodyTimeout,
 
-    /// Nothing moved in a tunnel for too long.
-    #[error("nothing moved in the tunnel (timeouts.tunnel_idle)")]
+    /// The server broke a connection that is passed on.
+    #[error("the server broke the connection off")]
+    UpstreamCut,
+    /// The server is expected to answer a datagram, and did not.
+    #[error("the server did not answer (udp.idle)")]
+    UpstreamSilent,
+
+    /// Nothing moved in a tunnel, or on a TCP connection, for too long.
+    #[error("nothing moved (timeouts.tunnel_idle)")]
     TunnelIdle,
 
     /// No route of the listener matches.
@@ -92,6 +109,9 @@ pub(crate) enum Failure {
     /// Every server is at its limit, and so is the queue.
     #[error("every server is at its limit and the queue is full (limits.queue)")]
     LocalQueueFull,
+    /// The process stops or the listener is gone, and the time for what was under way is up.
+    #[error("cut off: the listener is gone or the process stops (timeouts.drain)")]
+    LocalCut,
     /// No server had room in time.
     #[error("no server had room in time (timeouts.queue)")]
     LocalQueueTimeout,
@@ -168,7 +188,13 @@ impl Failure {
             }
             Self::DownstreamStuck => (CLIENT_CLOSED_REQUEST, Cancelled, b"cD", SessionEnds),
             Self::DownstreamGone => (CLIENT_CLOSED_REQUEST, Cancelled, b"CD", SessionEnds),
-            Self::UpstreamConnect(_) => (StatusCode::BAD_GATEWAY, Unavailable, b"SC", ServerBlamed),
+            Self::DownstreamHello => (StatusCode::BAD_REQUEST, Internal, b"CR", SessionEnds),
+            Self::DownstreamHelloTimeout => {
+                (StatusCode::REQUEST_TIMEOUT, DeadlineExceeded, b"cR", SessionEnds)
+            }
+            Self::UpstreamConnect(_) | Self::UpstreamTls(_) => {
+                (StatusCode::BAD_GATEWAY, Unavailable, b"SC", ServerBlamed)
+            }
             Self::UpstreamConnectTimeout => (StatusCode::GATEWAY_TIMEOUT, Unavailable, b"sC", ServerBlamed),
             Self::UpstreamNoAnswer | Self::UpstreamTruncated | Self::UpstreamReset(_) => {
                 (StatusCode::BAD_GATEWAY, Unavailable, b"SH", ServerBlamed)
@@ -187,9 +213,13 @@ impl Failure {
                 (StatusCode::BAD_GATEWAY, Unavailable, b"SD", ServerBlamed)
             }
             Self::UpstreamBodyTimeout => (StatusCode::GATEWAY_TIMEOUT, DeadlineExceeded, b"sD", ServerBlamed),
+            // Some servers close that way.
+            Self::UpstreamCut => (StatusCode::BAD_GATEWAY, Unavailable, b"SD", Nothing),
+            Self::UpstreamSilent => (StatusCode::GATEWAY_TIMEOUT, DeadlineExceeded, b"sH", ServerBlamed),
             Self::TunnelIdle => (StatusCode::GATEWAY_TIMEOUT, DeadlineExceeded, b"cD", Nothing),
             Self::LocalNoRoute => (StatusCode::NOT_FOUND, Unimplemented, b"PR", Nothing),
             Self::LocalNoServer => (StatusCode::SERVICE_UNAVAILABLE, Unavailable, b"SC", Nothing),
+            Self::LocalCut => (StatusCode::SERVICE_UNAVAILABLE, Unavailable, b"PD", Nothing),
             Self::LocalQueueFull => (StatusCode::SERVICE_UNAVAILABLE, ResourceExhausted, b"PQ", Nothing),
             Self::LocalQueueTimeout => (StatusCode::SERVICE_UNAVAILABLE, Unavailable, b"pQ", Nothing),
         };

@@ -6,6 +6,7 @@
 //! When the [`Exchange`] is dropped, whatever became of it, its one access record is written.
 
 pub(crate) mod body;
+mod choose;
 pub(crate) mod failure;
 pub(crate) mod forward;
 mod record;
@@ -13,19 +14,18 @@ mod relay;
 pub(crate) mod respond;
 mod target;
 
+pub(crate) use choose::choose;
 pub(crate) use record::{Exchange, log_refused};
 pub(crate) use relay::ResponseBody;
 
 use std::future::poll_fn;
-use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
-use weir_config::model::{self, Action, PoolProtocol};
+use weir_config::model::{self, Action, PoolProtocol, ProxyVersion};
 
 use self::body::{Progress, RequestBody};
 use self::failure::Failure;
@@ -36,13 +36,13 @@ use crate::balancer::PickKey;
 use crate::fields::Field;
 use crate::framing::HeadLimits;
 use crate::head::{RequestHead, ResponseHead};
-use crate::retry::{self, Attempt, Decision, Reason};
+use crate::retry::{self, Attempt};
 use crate::route::RequestView;
 use crate::session::Session;
 use crate::session::tunnel::Tunnel;
 use crate::session::watchdog::Wait;
 use crate::upstream::connection::{Connection, SendError};
-use crate::upstream::dial::dial;
+use crate::upstream::dial::{DialError, Dialing};
 use crate::upstream::http1::Http1;
 use crate::upstream::http2::Stream;
 use crate::worker::local::{Lease, LocalPool};
@@ -50,7 +50,8 @@ use crate::worker::local::{Lease, LocalPool};
 /// Serves one request of `session`.
 pub(crate) async fn handle(session: &Rc<Session>, head: Box<RequestHead>) -> (ResponseHead, ResponseBody) {
     let mut exchange = Exchange::begin(session, &head);
-    match serve(&mut exchange, head).await {
+    let served = serve(&mut exchange, head).await;
+    let (mut head, body) = match served {
         Ok(Served::Local(answer)) => local(exchange, answer),
         Ok(Served::Relayed(head, relayed)) => (head, ResponseBody::relayed(relayed, exchange)),
         Ok(Served::Tunnel(head, connection, lease)) => {
@@ -69,7 +70,11 @@ pub(crate) async fn handle(session: &Rc<Session>, head: Box<RequestHead>) -> (Re
             exchange.failed(failure);
             local(exchange, answer)
         }
+    };
+    if let Some(age) = session.hsts() {
+        respond::strict_transport(&mut head, age);
     }
+    (head, body)
 }
 
 /// What became of a request.
@@ -96,8 +101,12 @@ async fn serve(exchange: &mut Exchange, mut head: Box<RequestHead>) -> Result<Se
     let listener = exchange.listener();
     let config = &listener.listener.config;
     let target = Target::of(&head)?;
-    let client = Client::of(config, exchange.session().peer, &head.fields);
+    let session = Rc::clone(exchange.session());
+    let client = Client::of(config, session.peer, session.tls(), &head.fields);
     exchange.client_is(client.address);
+    if config.https_redirect {
+        return Ok(Served::Local(respond::to_https(target.authority(), target.path_and_query())));
+    }
     let view = RequestView {
         host: target.host(),
         path: target.path(),
@@ -105,12 +114,18 @@ async fn serve(exchange: &mut Exchange, mut head: Box<RequestHead>) -> Result<Se
         method: &head.method,
         fields: &head.fields,
         source: client.address,
+        alpn: &[],
     };
     let (_, action) = listener.listener.routes.find(&view).ok_or(Failure::LocalNoRoute)?;
     match action {
         Action::Respond(respond) => Ok(Served::Local(respond::fixed(respond))),
         Action::Redirect(redirect) => {
-            let answer = respond::redirect(redirect, "http", target.authority(), target.path_and_query());
+            let answer = respond::redirect(
+                redirect,
+                exchange.session().scheme(),
+                target.authority(),
+                target.path_and_query(),
+            );
             Ok(Served::Local(answer))
         }
         Action::Pool(id) => {
@@ -129,7 +144,7 @@ async fn serve(exchange: &mut Exchange, mut head: Box<RequestHead>) -> Result<Se
 async fn relay(
     exchange: &mut Exchange,
     pool: &Rc<LocalPool>,
-    client: &Client,
+    client: &Client<'_>,
     mut head: Box<RequestHead>,
     body: RequestBody,
 ) -> Result<Served, Failure> {
@@ -144,7 +159,12 @@ async fn relay(
             let uri = head.target.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
             let fields = original_fields.as_ref().unwrap_or(&head.fields);
             let key = PickKey { source: client.address, uri, fields };
-            choose(exchange, pool, &key, &tried).await?
+            let mut waited = false;
+            let chosen = choose(&exchange.session().watchdog, pool, &key, &tried, &mut waited).await;
+            if waited {
+                exchange.queued();
+            }
+            chosen?
         };
         if !rewritten {
             let server = &lease.server.server.config.address;
@@ -172,59 +192,12 @@ async fn relay(
             attempts: exchange.retries(),
             attempts_max: pool.pool.config.retries.attempts,
         };
-        match retry::decide(&attempt, &pool.budget) {
-            Decision::Retry => {
-                tracing::debug!(server = %lease.server.server.name, cause = %sent.failure, "asking another server");
-                exchange.retried();
-                pool.counters().retries.add(1);
-            }
-            Decision::GiveUp(reason) => {
-                if reason == Reason::Budget {
-                    pool.counters().retries_denied.add(1);
-                }
-                return Err(sent.failure);
-            }
+        if !pool.may_retry(&attempt) {
+            return Err(sent.failure);
         }
+        tracing::debug!(server = %lease.server.server.name, cause = %sent.failure, "asking another server");
+        exchange.retried();
     }
-}
-
-/// Takes a place at a server, waiting for one if need be.
-async fn choose(
-    exchange: &mut Exchange,
-    pool: &Rc<LocalPool>,
-    key: &PickKey<'_>,
-    tried: &[usize],
-) -> Result<(usize, Lease), Failure> {
-    let status = &pool.pool.status;
-    if status.queue.length() == 0
-        && let Some(found) = pool.pick(key, tried)
-    {
-        return Ok(found);
-    }
-    // A pool smaller than the number of attempts: better the same server again than none.
-    if !tried.is_empty()
-        && let Some(found) = pool.pick(key, &[])
-    {
-        return Ok(found);
-    }
-    if !pool.has_usable_server() {
-        pool.counters().unavailable.add(1);
-        return Err(Failure::LocalNoServer);
-    }
-    let config = &pool.pool.config;
-    let Some(place) = status.queue.enter(config.limits.queue) else {
-        pool.counters().queue_full.add(1);
-        return Err(Failure::LocalQueueFull);
-    };
-    pool.counters().queued.add(1);
-    let session = Rc::clone(exchange.session());
-    let waited = place.wait_for(|| pool.pick(key, &[]));
-    let found = Box::pin(session.watchdog.within(Wait::Queue, config.timeouts.queue, waited)).await;
-    exchange.queued();
-    found.map_err(|_| {
-        pool.counters().queue_timeouts.add(1);
-        Failure::LocalQueueTimeout
-    })
 }
 
 /// An attempt that brought no answer.
@@ -292,32 +265,31 @@ async fn connection(exchange: &mut Exchange, lease: &Lease) -> Result<Connection
     };
     match config.protocol {
         PoolProtocol::Http1 => {
-            let kept = poll_fn(|cx| Poll::Ready(lease.server.idle.take(cx))).await;
+            let session = Rc::clone(exchange.session());
+            let whose = (config.proxy_protocol != ProxyVersion::None).then_some(session.peer);
+            let kept = poll_fn(|cx| Poll::Ready(lease.server.idle.take(whose, cx))).await;
             if let Some(connection) = kept {
                 lease.server.counters().reuses.add(1);
                 return Ok(Connection::Http1(connection));
             }
-            let address = address(lease)?;
-            lease.server.counters().connects.add(1);
-            let socket = within_connect(exchange, lease, Box::pin(dial(address))).await?;
-            Ok(Connection::Http1(Http1::new(socket, limits)))
+            let header = whose.map(|_| session.proxy_header(config.proxy_protocol)).unwrap_or_default();
+            let dialing = Dialing::to(lease).map_err(connect_failed)?;
+            let socket = within_connect(exchange, lease, Box::pin(dialing.dial(header))).await?;
+            Ok(Connection::Http1(Http1::new(socket, limits, whose)))
         }
         PoolProtocol::Http2 => {
             let place = match lease.server.http2.take() {
                 Some(place) => place,
                 None => {
-                    let address = address(lease)?;
-                    let opening = lease.server.http2.place(|| {
-                        lease.server.counters().connects.add(1);
-                        dial(address)
-                    });
+                    let dialing = Dialing::to(lease).map_err(connect_failed)?;
+                    let opening = lease.server.http2.place(|| dialing.clone().dial(Vec::new()));
                     within_connect(exchange, lease, Box::pin(opening)).await?
                 }
             };
             if place.reused {
                 lease.server.counters().reuses.add(1);
             }
-            Ok(Connection::Http2(Stream::new(place, limits)))
+            Ok(Connection::Http2(Stream::new(place, lease.pool.pool.scheme(), limits)))
         }
     }
 }
@@ -326,17 +298,12 @@ fn connect_failed(failure: Failure) -> Failed {
     Failed { failure, kind: retry::Failure::ConnectFailed, request_sent: false }
 }
 
-/// A server without an address has no share, so it is not picked; but its name may just have expired.
-fn address(lease: &Lease) -> Result<SocketAddr, Failed> {
-    lease.server.server.address.ok_or_else(|| connect_failed(Failure::LocalNoServer))
-}
-
 /// Waits for a connection, as long as the server may take to accept one. Boxed, as all that seldom waits: a future
 /// is as large as the largest thing it may wait for.
 async fn within_connect<T>(
     exchange: &mut Exchange,
     lease: &Lease,
-    opening: Pin<Box<impl Future<Output = io::Result<T>>>>,
+    opening: Pin<Box<impl Future<Output = Result<T, DialError>>>>,
 ) -> Result<T, Failed> {
     let timeout = lease.pool.pool.config.timeouts.connect;
     let watchdog = &exchange.session().watchdog;
@@ -346,7 +313,7 @@ async fn within_connect<T>(
             exchange.connected();
             Ok(opened)
         }
-        Ok(Err(error)) => Err(connect_failed(Failure::UpstreamConnect(error))),
+        Ok(Err(error)) => Err(connect_failed(error.into())),
         Err(_) => Err(connect_failed(Failure::UpstreamConnectTimeout)),
     }
 }

@@ -14,8 +14,7 @@ use weir_config::model::PoolId;
 
 use super::failure::{CLIENT_CLOSED_REQUEST, EndCode, Failure};
 use super::respond;
-use crate::access_log::{Record, Times};
-use crate::control::Event;
+use crate::access_log::{Kind, Record, Times};
 use crate::fields::Field;
 use crate::head::RequestHead;
 use crate::session::Session;
@@ -191,19 +190,8 @@ impl Exchange {
 
     /// Counts a failure of the present server, and reports it when there were enough in a row.
     pub(crate) fn server_failed(&self, failure: &Failure) {
-        let (Some(pool), Some(server)) = (&self.pool, &self.server) else { return };
-        server.counters().failures.add(1);
-        let (pool, server) = (&pool.pool.config, &server.server);
-        let in_a_row = server.status.failed();
-        tracing::debug!(pool = %pool.name, server = %server.name, in_a_row, cause = %failure, "server failed");
-        if pool.ejection.failures > 0 && in_a_row >= pool.ejection.failures {
-            let event = Event::Eject {
-                pool: pool.name.clone(),
-                server: server.name.clone(),
-                cause: failure.to_string(),
-            };
-            // A full mailbox loses this report; the next failure reports again.
-            let _ = self.session.local.shared.events.try_send(event);
+        if let (Some(pool), Some(server)) = (&self.pool, &self.server) {
+            pool.server_failed(server, &self.session.local.shared.events, failure);
         }
     }
 
@@ -273,6 +261,7 @@ impl Exchange {
         let asked = self.asked.as_ref();
         let cause = self.failure.as_ref().map(ToString::to_string);
         log.log(&Record {
+            kind: Kind::Http,
             started: SystemTime::now() - total,
             client: self.client,
             listener: &self.listener.listener.config.name,
@@ -288,6 +277,7 @@ impl Exchange {
             pool: self.pool.as_ref().map(|pool| &*pool.pool.config.name),
             server: self.server.as_ref().map(|server| &*server.server.name),
             upstream: self.server.as_ref().and_then(|server| server.server.address),
+            tls: self.session.tls().map(|tls| (tls.version, tls.cipher)),
             retries: u32::from(self.retries),
             times: Times {
                 queue: self.queue,

@@ -1,5 +1,7 @@
 //! Answers that Weir gives by itself: refusals, redirects, fixed responses.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{StatusCode, Version, uri};
 use weir_config::model::{Redirect, Respond};
@@ -46,13 +48,18 @@ pub(crate) fn is_grpc(fields: &Fields) -> bool {
 }
 
 /// The same as bytes, for what is no request.
-pub(crate) fn raw(failure: &Failure) -> Vec<u8> {
-    let status = failure.status();
-    let body = explain(failure);
+pub(crate) fn raw(failure: &Failure, hsts: Option<Duration>) -> Vec<u8> {
+    raw_text(failure.status(), &explain(failure), hsts)
+}
+
+/// An answer to what is no HTTP: a line of text.
+pub(crate) fn raw_text(status: StatusCode, body: &str, hsts: Option<Duration>) -> Vec<u8> {
+    let hsts =
+        hsts.map_or_else(String::new, |age| format!("strict-transport-security: {}\r\n", max_age(age)));
     let now = httpdate::fmt_http_date(std::time::SystemTime::now());
     format!(
         "HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {}\r\n\
-         connection: close\r\ndate: {now}\r\n\r\n{body}",
+         connection: close\r\ndate: {now}\r\n{hsts}\r\n{body}",
         body.len()
     )
     .into_bytes()
@@ -63,6 +70,27 @@ pub(crate) fn fixed(respond: &Respond) -> Answer {
     let mut answer = text(respond.status, respond.body.clone());
     answer.head.fields.set(Field::ContentType, respond.content_type.as_bytes());
     answer
+}
+
+/// Says for how long the client is to use https alone (RFC 6797 section 6.1), whatever a server said about it.
+pub(crate) fn strict_transport(head: &mut ResponseHead, age: Duration) {
+    head.fields.set(Field::StrictTransportSecurity, max_age(age).as_bytes());
+}
+
+fn max_age(age: Duration) -> String {
+    format!("max-age={}", age.as_secs())
+}
+
+/// Sends the client to the same place in https.
+pub(crate) fn to_https(authority: &str, target: &uri::PathAndQuery) -> Answer {
+    let https = Redirect {
+        scheme: Some("https"),
+        host: None,
+        port: None,
+        path: None,
+        status: StatusCode::PERMANENT_REDIRECT,
+    };
+    redirect(&https, "https", authority, target)
 }
 
 /// Sends the client elsewhere; what the route leaves open stays as the request had it.

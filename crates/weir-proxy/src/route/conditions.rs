@@ -18,6 +18,7 @@ pub(super) struct Conditions {
     headers: Box<[FieldMatch<HeaderName>]>,
     query: Box<[FieldMatch<String>]>,
     path: Option<Pattern>,
+    alpn: Box<[String]>,
 }
 
 impl Conditions {
@@ -33,13 +34,19 @@ impl Conditions {
                 Some(PathMatch::Regex(pattern)) => Some(pattern.clone()),
                 Some(PathMatch::Exact(_) | PathMatch::Prefix(_)) | None => None,
             },
+            alpn: matches.alpn.as_slice().into(),
         };
         (!conditions.is_empty()).then(|| Box::new(conditions))
     }
 
     fn is_empty(&self) -> bool {
-        let Self { methods, sources, headers, query, path } = self;
-        methods.is_empty() && sources.is_empty() && headers.is_empty() && query.is_empty() && path.is_none()
+        let Self { methods, sources, headers, query, path, alpn } = self;
+        methods.is_empty()
+            && sources.is_empty()
+            && headers.is_empty()
+            && query.is_empty()
+            && path.is_none()
+            && alpn.is_empty()
     }
 
     /// Whether all hold for a request whose source is canonical.
@@ -49,11 +56,16 @@ impl Conditions {
             && self.headers.iter().all(|field| field_holds(field, request.fields))
             && self.query.iter().all(|parameter| query::holds(parameter, request.query))
             && self.path.as_ref().is_none_or(|pattern| pattern.is_match(request.path.as_bytes()))
+            && (self.alpn.is_empty() || offered(&self.alpn, request.alpn))
     }
 }
 
 fn contain(sources: &[IpNet], address: IpAddr) -> bool {
     sources.iter().any(|source| source.contains(&address))
+}
+
+fn offered(wanted: &[String], alpn: &[Vec<u8>]) -> bool {
+    alpn.iter().any(|offered| wanted.iter().any(|wanted| wanted.as_bytes() == &offered[..]))
 }
 
 /// Each field line is a value of its own; a list within one line is not taken apart.

@@ -40,13 +40,14 @@ impl HostIndex {
         let mut wildcard: HashMap<&str, Vec<u32>> = HashMap::new();
         let mut any = Vec::new();
         for (route, index) in routes.iter().zip(0_u32..) {
-            for host in &route.matches.hosts {
+            // A route has a host in its request or a name in its TLS, by its listener's protocol.
+            for host in route.matches.hosts.iter().chain(&route.matches.sni) {
                 match host {
                     HostPattern::Exact(name) => exact.entry(name).or_default().push(index),
                     HostPattern::Wildcard(suffix) => wildcard.entry(suffix).or_default().push(index),
                 }
             }
-            if route.matches.hosts.is_empty() {
+            if route.matches.hosts.is_empty() && route.matches.sni.is_empty() {
                 any.push(index);
             }
         }

@@ -42,6 +42,8 @@ pub struct RequestView<'a> {
     pub fields: &'a Fields,
     /// The client's address. An IPv4 address mapped into IPv6 counts as the IPv4 address it is.
     pub source: IpAddr,
+    /// The protocols that a TLS ClientHello offers, where one is looked into.
+    pub alpn: &'a [Vec<u8>],
 }
 
 /// The routes of one listener, indexed.
@@ -52,6 +54,8 @@ pub struct RouteTable {
     /// actions, so that a candidate which is passed over costs one cache line at most.
     conditions: Box<[Option<Box<Conditions>>]>,
     actions: Box<[Action]>,
+    /// A route has a condition on the ClientHello.
+    looks_into_tls: bool,
 }
 
 impl RouteTable {
@@ -61,6 +65,9 @@ impl RouteTable {
             hosts: HostIndex::new(routes),
             conditions: routes.iter().map(|route| Conditions::new(&route.matches)).collect(),
             actions: routes.iter().map(|route| route.action.clone()).collect(),
+            looks_into_tls: routes
+                .iter()
+                .any(|route| !route.matches.sni.is_empty() || !route.matches.alpn.is_empty()),
         }
     }
 
@@ -77,6 +84,30 @@ impl RouteTable {
         }
         let index = best? as usize;
         self.actions.get(index).map(|action| (index, action))
+    }
+
+    /// Whether a connection's TLS ClientHello decides where it goes.
+    pub fn looks_into_tls(&self) -> bool {
+        self.looks_into_tls
+    }
+
+    /// The same for a connection or a flow, which has no request: the name that its TLS asks for is its host.
+    pub fn find_connection(
+        &self,
+        server_name: Option<&str>,
+        alpn: &[Vec<u8>],
+        source: IpAddr,
+    ) -> Option<(usize, &Action)> {
+        let (method, fields) = (Method::GET, Fields::default());
+        self.find(&RequestView {
+            host: server_name.unwrap_or_default(),
+            path: "",
+            query: None,
+            method: &method,
+            fields: &fields,
+            source,
+            alpn,
+        })
     }
 
     /// The first of `candidates` that holds, if it comes before `best`; else `best`.

@@ -70,6 +70,7 @@ impl Request {
             method: &self.method,
             fields: &self.fields,
             source: self.source,
+            alpn: &[],
         }
     }
 }
@@ -210,7 +211,7 @@ fn any_route() -> impl Strategy<Value = Route> {
                 methods,
                 headers: field.into_iter().collect(),
                 sources: source.into_iter().collect(),
-                query: Vec::new(),
+                ..RouteMatch::default()
             })
         })
 }

@@ -1,8 +1,14 @@
 //! A session: one client connection and everything that happens on it.
 
 pub(crate) mod client;
+pub(crate) mod facts;
+mod hello;
 mod http;
 mod incoming;
+pub(crate) mod passage;
+mod proxied;
+mod relay;
+mod tcp;
 pub(crate) mod tunnel;
 pub(crate) mod watchdog;
 
@@ -10,24 +16,30 @@ use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::Context;
+use std::time::Duration;
 
 use ::http::Version;
+use weir_config::model::{Protocol, ProxyVersion};
 
-pub(crate) use self::incoming::{Incoming, serve};
+pub(crate) use self::incoming::{Incoming, Secured, serve};
 
 use self::client::Client;
+use self::facts::{ClientFacts, proxy_header};
 use self::tunnel::Tunnel;
 use self::watchdog::Watchdog;
 use crate::exchange;
 use crate::framing::HeadLimits;
 use crate::head::ResponseHead;
 use crate::http1::{self, ResponseFraming};
+use crate::wire::Socket;
 use crate::worker::local::{Local, LocalListener};
 
 /// One client connection.
 pub(crate) struct Session {
     pub(crate) local: Rc<Local>,
     pub(crate) peer: SocketAddr,
+    /// What the layers beneath have found out, if any have.
+    facts: Option<Rc<ClientFacts>>,
     pub(crate) client: Client,
     pub(crate) watchdog: Watchdog,
     /// As of the last exchange's snapshot.
@@ -48,7 +60,7 @@ pub(crate) struct Session {
 
 impl Session {
     fn new(local: Rc<Local>, listener: Rc<LocalListener>, incoming: Incoming) -> Self {
-        let Incoming { socket, peer, early } = incoming;
+        let Incoming { socket, peer, early, facts } = incoming;
         let limits = &listener.listener.config.limits;
         Self {
             client: Client::new(socket, early, head_limits(&listener), limits.request_body_bytes),
@@ -56,6 +68,7 @@ impl Session {
             listener_generation: Cell::new(local.view().generation),
             local,
             peer,
+            facts,
             listener: RefCell::new(listener),
             orphaned: Cell::new(false),
             exchanges: Cell::new(0),
@@ -73,15 +86,38 @@ impl Session {
             self.listener_generation.set(view.generation);
             let mut listener = self.listener.borrow_mut();
             match view.listener(&listener.listener.config.name) {
-                Some(now) => {
+                // One that speaks another protocol now is another listener.
+                Some(now) if now.listener.config.protocol == Protocol::Http => {
                     *listener = Rc::clone(now);
                     let body_bytes_max = listener.listener.config.limits.request_body_bytes;
                     self.client.set_limits(head_limits(&listener), body_bytes_max);
                 }
-                None => self.orphaned.set(true),
+                Some(_) | None => self.orphaned.set(true),
             }
         }
         Rc::clone(&self.listener.borrow())
+    }
+
+    /// What is known of its TLS, if it has that.
+    pub(crate) fn tls(&self) -> Option<&Secured> {
+        self.facts.as_ref()?.tls.as_ref()
+    }
+
+    /// `https` over TLS, else `http`.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.tls().is_some() { "https" } else { "http" }
+    }
+
+    /// What `Strict-Transport-Security` is to say; over TLS only (RFC 6797 section 7.2).
+    pub(crate) fn hsts(&self) -> Option<Duration> {
+        self.tls()?;
+        self.listener.borrow().listener.config.hsts
+    }
+
+    /// The PROXY header that tells a server who the client is.
+    pub(crate) fn proxy_header(&self, version: ProxyVersion) -> Vec<u8> {
+        let local = self.client.with_socket(Socket::local_address);
+        proxy_header(version, self.peer, local, self.facts.as_deref())
     }
 
     /// Whether the session ends with the present exchange.

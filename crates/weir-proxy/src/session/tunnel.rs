@@ -1,20 +1,20 @@
 //! A session that has become a tunnel: bytes both ways until the server has ended, or both sides have, or
 //! nothing moves.
 
-use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::Session;
 use super::client::Client;
-use super::watchdog::{Wait, Watchdog};
+use super::relay::Relay;
+use super::watchdog::Wait;
 use crate::exchange::Exchange;
 use crate::upstream::tunnel::TunnelEnd;
 use crate::worker::local::Lease;
@@ -37,99 +37,43 @@ impl Tunnel {
         listener.counters().tunnels.add(1);
         exchange.release_view(); // a tunnel outlives configurations
         drop(listener);
-        let (received, sent) = (Cell::new(0), Cell::new(0));
         let watchdog = &session.watchdog;
-        let (client_ended, server_ended) = (Cell::new(false), Cell::new(false));
-        let early = session.client.take_stash();
-        let socket = ClientSocket(&session.client);
-        let mut client = Watched { socket, early, watchdog, read: &received, ended: &client_ended };
-        let mut server =
-            Watched { socket: upstream, early: from_server, watchdog, read: &sent, ended: &server_ended };
-        {
-            let mut copy = pin!(copy_bidirectional(&mut client, &mut server));
-            poll_fn(|cx| {
-                if copy.as_mut().poll(cx).is_ready() {
+        let arena = &session.local.arena;
+        let from_client = session.client.take_stash();
+        let mut relay = Relay::new(ClientSocket(&session.client), &from_client, upstream, &from_server);
+        drop((from_client, from_server));
+        poll_fn(|cx| {
+            let mut moved = false;
+            if relay.poll(arena, &mut moved, cx).is_ready() {
+                return Poll::Ready(());
+            }
+            if moved {
+                watchdog.end(Wait::Tunnel);
+            }
+            // A client that has ended may still wait for the server's last words. A server that has ended
+            // has no use for the client's.
+            let idle = if relay.client.ended { timeouts.body_idle } else { timeouts.tunnel_idle };
+            watchdog.begin(Wait::Tunnel, idle);
+            if relay.server.ended {
+                watchdog.begin(Wait::Linger, LAST_WORDS);
+                if watchdog.poll_expired(Wait::Linger, cx) {
                     return Poll::Ready(());
                 }
-                // A client that has ended may still wait for the server's last words. A server that has ended
-                // has no use for the client's.
-                let idle = if client_ended.get() { timeouts.body_idle } else { timeouts.tunnel_idle };
-                watchdog.begin(Wait::Tunnel, idle);
-                if server_ended.get() {
-                    watchdog.begin(Wait::Linger, LAST_WORDS);
-                    if watchdog.poll_expired(Wait::Linger, cx) {
-                        return Poll::Ready(());
-                    }
-                }
-                if watchdog.poll_expired(Wait::Tunnel, cx) {
-                    exchange.timed_out();
-                    return Poll::Ready(());
-                }
-                Poll::Pending
-            })
-            .await;
-        }
-        exchange.add_bytes(received.get(), sent.get());
+            }
+            if watchdog.poll_expired(Wait::Tunnel, cx) {
+                exchange.timed_out();
+                return Poll::Ready(());
+            }
+            Poll::Pending
+        })
+        .await;
+        exchange.add_bytes(relay.client.read_bytes, relay.server.read_bytes);
         drop(lease);
     }
 }
 
 /// After the server has ended, how long a client may take its last bytes.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-
-/// A socket that tells the watchdog when something moves.
-struct Watched<'a, S> {
-    socket: S,
-    early: BytesMut,
-    watchdog: &'a Watchdog,
-    read: &'a Cell<u64>,
-    ended: &'a Cell<bool>,
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<'_, S> {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let before = buf.filled().len();
-        let outcome = if this.early.is_empty() {
-            let read = Pin::new(&mut this.socket).poll_read(cx, buf);
-            if read.is_ready() && buf.filled().len() == before {
-                this.ended.set(true);
-                this.watchdog.end(Wait::Tunnel); // another limit holds from now on
-            }
-            read
-        } else {
-            let n = this.early.len().min(buf.remaining());
-            buf.put_slice(&this.early[..n]);
-            this.early.advance(n);
-            Poll::Ready(Ok(()))
-        };
-        let moved = buf.filled().len() - before;
-        if moved > 0 {
-            this.read.set(this.read.get() + moved as u64);
-            this.watchdog.end(Wait::Tunnel);
-        }
-        outcome
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<'_, S> {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        let written = Pin::new(&mut this.socket).poll_write(cx, bytes);
-        if written.is_ready() {
-            this.watchdog.end(Wait::Tunnel);
-        }
-        written
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().socket).poll_flush(cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().socket).poll_shutdown(cx)
-    }
-}
 
 /// The client's end, which stays with its session.
 struct ClientSocket<'a>(&'a Client);

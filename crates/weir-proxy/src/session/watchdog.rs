@@ -30,7 +30,7 @@ pub(crate) enum Wait {
     ClientReads,
     /// A server with room.
     Queue,
-    /// A connection to a server.
+    /// A connection to a server, or a client's handshake.
     Connect,
     /// The server's 100 (Continue), before the body is sent without it.
     Continue,

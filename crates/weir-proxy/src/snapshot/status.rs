@@ -3,7 +3,7 @@
 //! Workers read and count here, the control loop alone writes `share`, `ring_weight` and the report.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use weir_config::health::{Health, ProbeResult};
@@ -16,6 +16,17 @@ use crate::upstream::queue::Queue;
 pub struct ListenerStatus {
     /// Counted by the workers.
     pub counters: PerWorker<ListenerCounters>,
+    /// UDP flows, all workers together.
+    flows: AtomicU32,
+}
+
+/// A UDP flow's place among those of its listener, given up when dropped.
+pub(crate) struct FlowPlace(Arc<ListenerStatus>);
+
+impl Drop for FlowPlace {
+    fn drop(&mut self) {
+        self.0.flows.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// What outlives a snapshot of a pool.
@@ -86,7 +97,14 @@ pub enum OperatorState {
 
 impl ListenerStatus {
     pub(crate) fn new(workers: usize) -> Self {
-        Self { counters: PerWorker::new(workers) }
+        Self { counters: PerWorker::new(workers), flows: AtomicU32::new(0) }
+    }
+
+    /// Takes a place for a flow, unless `max` are taken.
+    pub(crate) fn flow(self: &Arc<Self>, max: u32) -> Option<FlowPlace> {
+        let taken = self.flows.fetch_add(1, Ordering::Relaxed);
+        let place = FlowPlace(Arc::clone(self));
+        (taken < max).then_some(place)
     }
 }
 
@@ -170,6 +188,12 @@ impl ServerStatus {
 
     pub(crate) fn share(&self) -> u32 {
         self.share.load(Ordering::Relaxed)
+    }
+
+    /// Whether what it serves already may go on although it takes nothing new: it is drained, not down.
+    pub(crate) fn takes_what_it_has(&self) -> bool {
+        let report = self.report();
+        report.health.is_usable() && !report.ejected
     }
 
     pub(crate) fn set_share(&self, share: u32) -> bool {

@@ -100,15 +100,31 @@ counters! {
         timeouts: "Sessions ended because the client was too slow.",
         aborted: "Exchanges that the client abandoned before their end.",
         tunnels: "Exchanges that became a tunnel.",
-        received_bytes: "Bytes of request bodies received from clients.",
-        sent_bytes: "Bytes of response bodies sent to clients.",
+        tls_handshakes: "TLS handshakes that succeeded.",
+        tls_resumptions: "TLS handshakes that resumed an earlier session.",
+        tls_plain_text: "Connections that were not TLS but text, such as HTTP.",
+        tls_aborted: "Clients that went away within their TLS handshake, or refused our certificate.",
+        tls_timeouts: "TLS handshakes that took too long.",
+        tls_incompatible: "Clients with no TLS version, cipher or protocol in common with the listener.",
+        tls_unknown_names: "Clients refused because no certificate is for the host that they named.",
+        tls_client_certificates: "Clients refused because of the certificate that they showed, or that they showed none.",
+        tls_malformed: "TLS handshakes that were not sound.",
+        proxy_headers_refused: "Connections closed because no sound PROXY header came, in time and from a trusted proxy.",
+        flows: "UDP flows begun.",
+        flows_closed: "UDP flows ended.",
+        flows_refused: "Datagrams dropped because there were as many flows as `udp.flows` allows.",
+        datagrams_received: "Datagrams received from clients.",
+        datagrams_sent: "Datagrams of servers sent to clients.",
+        datagrams_dropped: "Datagrams, either way, that could not be passed on.",
+        received_bytes: "Bytes of request bodies, connections and datagrams received from clients.",
+        sent_bytes: "Bytes of response bodies, connections and datagrams sent to clients.",
     }
 }
 
 counters! {
     /// What a worker counts for a pool.
     PoolCounters, PoolTotals {
-        exchanges: "Requests routed to the pool.",
+        exchanges: "Requests, TCP connections and UDP flows routed to the pool.",
         retries: "Requests sent again, after a failure, to a server of the pool.",
         retries_denied: "Retries that the budget did not allow.",
         queued: "Requests that waited for a server with room.",
@@ -121,7 +137,7 @@ counters! {
 counters! {
     /// What a worker counts for a server.
     ServerCounters, ServerTotals {
-        exchanges: "Requests sent to the server.",
+        exchanges: "Requests, TCP connections and UDP flows sent to the server.",
         failures: "Exchanges in which the server failed: no connection, no answer, a broken answer.",
         connects: "Connections opened to the server.",
         reuses: "Exchanges on a connection that was kept from an earlier one.",
@@ -129,8 +145,8 @@ counters! {
         responses_3xx: "Responses with a status of 300 to 399.",
         responses_4xx: "Responses with a status of 400 to 499.",
         responses_5xx: "Responses with a status of 500 to 599.",
-        sent_bytes: "Bytes of request bodies sent to the server.",
-        received_bytes: "Bytes of response bodies received from the server.",
+        sent_bytes: "Bytes of request bodies, connections and datagrams sent to the server.",
+        received_bytes: "Bytes of response bodies, connections and datagrams received from the server.",
     }
 }
 
@@ -144,6 +160,8 @@ counters! {
         accept_errors: "Connections that could not be accepted.",
         sessions_shed: "Idle sessions closed to make room at the limit on sessions.",
         accept_pauses: "Times accepting paused because the limit on sessions was reached.",
+        flows: "UDP flows this worker began.",
+        flows_closed: "UDP flows this worker ended.",
         panics: "Sessions ended by a defect in Weir.",
     }
 }
@@ -160,6 +178,8 @@ impl PerWorker<WorkerCounters> {
             accept_errors: block.accept_errors.get(),
             sessions_shed: block.sessions_shed.get(),
             accept_pauses: block.accept_pauses.get(),
+            flows: block.flows.get(),
+            flows_closed: block.flows_closed.get(),
             panics: block.panics.get(),
         }
     }

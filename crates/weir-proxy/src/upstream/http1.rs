@@ -5,6 +5,7 @@
 //! asked for.
 
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -39,6 +40,8 @@ pub(crate) struct Http1 {
     spent: bool,
     /// Whether an exchange was here before this one.
     pub(crate) reused: bool,
+    /// The client that the server was told it is for; it is for no other then.
+    pub(crate) whose: Option<SocketAddr>,
 }
 
 /// A request's body on its way to the server.
@@ -61,7 +64,7 @@ enum State {
 
 impl Http1 {
     /// A connection on a socket that was just opened.
-    pub(crate) fn new(socket: Socket, limits: HeadLimits) -> Box<Self> {
+    pub(crate) fn new(socket: Socket, limits: HeadLimits, whose: Option<SocketAddr>) -> Box<Self> {
         Box::new(Self {
             wire: Wire::new(socket),
             framing: ResponseFraming::new(limits),
@@ -71,6 +74,7 @@ impl Http1 {
             server_reads: Duration::ZERO,
             spent: false,
             reused: false,
+            whose,
         })
     }
 
@@ -334,15 +338,8 @@ impl Http1 {
 
     /// Looks at a connection that has rested; whether it is still good. A byte that came meanwhile is one that
     /// nobody asked for.
-    pub(crate) fn is_alive(&self, cx: &mut Context<'_>) -> bool {
-        let Socket::Watched(socket) = &self.wire.socket else { return false };
-        while socket.poll_read_ready(cx).is_ready() {
-            match socket.try_read(&mut [0]) {
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-                Ok(_) | Err(_) => return false,
-            }
-        }
-        true
+    pub(crate) fn is_alive(&mut self, cx: &mut Context<'_>) -> bool {
+        self.wire.socket.is_quiet(cx)
     }
 
     /// Takes the socket after a 101, with what the server has sent of its new protocol.

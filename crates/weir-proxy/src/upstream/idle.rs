@@ -4,6 +4,7 @@
 //! closes an idle connection: taking one looks at it, and so does the worker's sweep.
 
 use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
@@ -35,10 +36,12 @@ impl Idle {
         self.max.set(max);
     }
 
-    /// A connection that is alive as far as is known.
-    pub(crate) fn take(&self, cx: &mut Context<'_>) -> Option<Box<Http1>> {
+    /// A connection that is alive as far as is known. `whose`: the client that it was opened for, where the
+    /// server was told; nobody else may have it.
+    pub(crate) fn take(&self, whose: Option<SocketAddr>, cx: &mut Context<'_>) -> Option<Box<Http1>> {
         let mut kept = self.kept.borrow_mut();
-        while let Some(last) = kept.pop() {
+        while let Some(at) = kept.iter().rposition(|kept| kept.connection.whose == whose) {
+            let mut last = kept.remove(at);
             if last.connection.is_alive(cx) {
                 return Some(last.connection);
             }

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{BufMut, BytesMut};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::Socket;
 
@@ -43,8 +43,26 @@ impl Arena {
         if arena.capacity() < limit {
             arena.reserve(Self::BYTES);
         }
+        if let Socket::Tls(tls) = socket {
+            return tls.poll_read_to(arena, limit, cx).map_ok(|()| arena.split());
+        }
         if let Some(read) = socket.read_unwatched(&mut self.scratch.borrow_mut(), arena) {
             return Poll::Ready(read.map(|()| arena.split()));
+        }
+        ready!(pin!(socket.read_buf(&mut arena.limit(limit))).poll(cx))?;
+        Poll::Ready(Ok(arena.split()))
+    }
+
+    /// The same for whatever can be read from.
+    pub(crate) fn poll_read_from(
+        &self,
+        socket: &mut (impl AsyncRead + Unpin),
+        limit: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<BytesMut>> {
+        let arena = &mut *self.bytes.borrow_mut();
+        if arena.capacity() < limit {
+            arena.reserve(Self::BYTES);
         }
         ready!(pin!(socket.read_buf(&mut arena.limit(limit))).poll(cx))?;
         Poll::Ready(Ok(arena.split()))

@@ -172,7 +172,7 @@ pub(super) fn begin(local: &Rc<Local>, listener: &str, stream: TcpStream, peer: 
     let ended = Ended { local: Rc::clone(local), listener: Rc::clone(&listener) };
     local.counters().sessions.add(1);
     listener.counters().sessions.add(1);
-    let name = listener.listener.config.name.clone();
+    let config = Rc::clone(&listener);
     local.tick();
     let clock = Rc::clone(local);
     let mut session = session::serve(Rc::clone(local), listener, Incoming::new(stream, peer));
@@ -181,7 +181,7 @@ pub(super) fn begin(local: &Rc<Local>, listener: &str, stream: TcpStream, peer: 
         clock.tick();
         session.as_mut().poll(cx)
     }));
-    local.sessions.add(name, task.abort_handle());
+    local.sessions.add(&config.listener.config, task.abort_handle());
 }
 
 /// Counts a session's end, and its panic if it has one: the runtime keeps the panic from other sessions.

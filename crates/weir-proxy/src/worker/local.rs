@@ -10,14 +10,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::Cache;
+use tokio::sync::mpsc;
 use weir_config::model::{Balance, PoolId};
 
 use super::deadline::Deadlines;
 use super::sessions::Sessions;
 use crate::access_log::Sink;
 use crate::balancer::{Balancer, Members, PickKey};
+use crate::control::Event;
+use crate::exchange::failure::Failure;
 use crate::http1::DateCache;
-use crate::retry::Budget;
+use crate::retry::{self, Attempt, Budget, Decision, Reason};
 use crate::shared::Shared;
 use crate::snapshot::{Listener, Pool, Server, Snapshot};
 use crate::stats::{ListenerCounters, PoolCounters, ServerCounters, WorkerCounters};
@@ -208,6 +211,13 @@ impl View {
         self.listeners.iter().find(|listener| &*listener.listener.config.name == name)
     }
 
+    /// Whether the pool of this name still has this server, at the same address.
+    pub(crate) fn has_server(&self, pool: &str, server: &Server) -> bool {
+        let pool = self.pools.iter().find(|known| *known.pool.config.name == *pool);
+        let known = pool.and_then(|pool| pool.pool.server(&server.name));
+        known.is_some_and(|known| known.address == server.address)
+    }
+
     pub(crate) fn pool(&self, id: PoolId) -> &Rc<LocalPool> {
         &self.pools[id.0]
     }
@@ -236,10 +246,18 @@ impl LocalPool {
         }
         let old_servers: HashMap<&str, &Rc<LocalServer>> =
             old.into_iter().flat_map(|old| &old.servers).map(|s| (&*s.server.name, s)).collect();
+        let same_way = old.is_some_and(|old| {
+            let tls = |pool: &Pool| pool.tls.as_ref().map(Arc::as_ptr);
+            tls(&old.pool) == tls(pool)
+                && old.pool.config.protocol == pool.config.protocol
+                && old.pool.config.proxy_protocol == pool.config.proxy_protocol
+        });
         let timeouts = &pool.config.timeouts;
         let idle_max = (pool.config.limits.idle_connections as usize).div_ceil(workers);
         let servers = pool.servers.iter().map(|server| {
-            let old = old_servers.get(&*server.name).filter(|old| old.server.address == server.address);
+            // Connections to another address, or opened in another way, are of no use.
+            let old =
+                old_servers.get(&*server.name).filter(|old| same_way && old.server.address == server.address);
             let idle = old.map_or_else(Idle::default, |old| old.idle.share());
             idle.configure(timeouts.keep_alive, idle_max);
             let http2 = old.map_or_else(Connections::default, |old| old.http2.share());
@@ -283,6 +301,39 @@ impl LocalPool {
     /// Whether any server takes exchanges at all, however busy it is.
     pub(crate) fn has_usable_server(&self) -> bool {
         self.servers.iter().any(|server| server.server.status.share() > 0)
+    }
+
+    /// Whether something that failed may be sent again, to another server; counts what is decided.
+    pub(crate) fn may_retry(&self, attempt: &Attempt) -> bool {
+        let decision = retry::decide(attempt, &self.budget);
+        match decision {
+            Decision::Retry => self.counters().retries.add(1),
+            Decision::GiveUp(Reason::Budget) => self.counters().retries_denied.add(1),
+            Decision::GiveUp(Reason::Unsafe | Reason::BodyGone | Reason::Attempts) => {}
+        }
+        decision == Decision::Retry
+    }
+
+    /// Counts a failure of one of its servers, and reports it when there were enough in a row.
+    pub(crate) fn server_failed(
+        &self,
+        server: &LocalServer,
+        events: &mpsc::Sender<Event>,
+        failure: &Failure,
+    ) {
+        server.counters().failures.add(1);
+        let (pool, server) = (&self.pool.config, &server.server);
+        let in_a_row = server.status.failed();
+        tracing::debug!(pool = %pool.name, server = %server.name, in_a_row, cause = %failure, "server failed");
+        if pool.ejection.failures > 0 && in_a_row >= pool.ejection.failures {
+            let event = Event::Eject {
+                pool: pool.name.clone(),
+                server: server.name.clone(),
+                cause: failure.to_string(),
+            };
+            // A full mailbox loses this report; the next failure reports again.
+            let _ = events.try_send(event);
+        }
     }
 
     pub(crate) fn counters(&self) -> &PoolCounters {

@@ -25,14 +25,17 @@ use self::sessions::Sessions;
 use crate::access_log::Sink;
 use crate::control::sockets::SocketKey;
 use crate::shared::Shared;
+use crate::udp::Receiver;
 
 /// What a worker can be told.
 pub(crate) enum Mail {
     /// Accept from this socket, for the listener of this name.
     Listen { key: SocketKey, listener: Name, socket: std::net::TcpListener },
+    /// Receive datagrams from this socket, for the listener of this name.
+    Receive { key: SocketKey, listener: Name, socket: std::net::UdpSocket },
     /// The socket belongs to the listener of this name from now on.
     Reassign { key: SocketKey, listener: Name },
-    /// Accept what has already connected, then close the socket.
+    /// Accept what has already connected, then close the socket. Flows end at once.
     Unlisten { key: SocketKey },
     /// A connection that another worker accepted.
     Adopt { listener: Name, socket: std::net::TcpStream, peer: SocketAddr },
@@ -82,6 +85,7 @@ async fn run(id: usize, shared: Arc<Shared>, mut mailbox: mpsc::Receiver<Mail>, 
     tokio::task::spawn_local(Rc::clone(&local.deadlines).drive());
     tokio::task::spawn_local(housekeeping(Rc::clone(&local)));
     let mut acceptors: HashMap<SocketKey, Acceptor> = HashMap::new();
+    let mut receivers: HashMap<SocketKey, Receiver> = HashMap::new();
     while let Some(mail) = mailbox.recv().await {
         match mail {
             Mail::Listen { key, listener, socket } => {
@@ -90,12 +94,21 @@ async fn run(id: usize, shared: Arc<Shared>, mut mailbox: mpsc::Receiver<Mail>, 
                     Err(error) => tracing::error!(bind = %key, %error, "socket not taken over"),
                 }
             }
+            Mail::Receive { key, listener, socket } => {
+                match Receiver::start(Rc::clone(&local), listener, socket) {
+                    Ok(receiver) => drop(receivers.insert(key, receiver)),
+                    Err(error) => tracing::error!(bind = %key, %error, "socket not taken over"),
+                }
+            }
             Mail::Reassign { key, listener } => {
+                if let Some(receiver) = receivers.get(&key) {
+                    receiver.reassign(listener.clone());
+                }
                 if let Some(acceptor) = acceptors.get(&key) {
                     acceptor.reassign(listener);
                 }
             }
-            Mail::Unlisten { key } => drop(acceptors.remove(&key)),
+            Mail::Unlisten { key } => drop((acceptors.remove(&key), receivers.remove(&key))),
             Mail::Adopt { listener, socket, peer } => accept::begin(&local, &listener, socket, peer),
             Mail::Refresh => {
                 local.view(); // lets the old snapshot go, even if no request comes
@@ -104,7 +117,7 @@ async fn run(id: usize, shared: Arc<Shared>, mut mailbox: mpsc::Receiver<Mail>, 
                 Sessions::cut_removed(&local, bound);
             }
             Mail::Drain => {
-                acceptors.clear();
+                acceptors.clear(); // receivers stay: flows under way get their last answers
                 local.drain();
             }
             Mail::Stop => break,

@@ -19,6 +19,7 @@ use h2::{Ping, Reason};
 use tokio::sync::Notify;
 use weir_config::model::Pool;
 
+use crate::upstream::dial::DialError;
 use crate::wire::Socket;
 
 /// What h2 buffers of one request's body before it is written, in bytes.
@@ -52,7 +53,7 @@ struct Limits {
 /// A connection that is being opened.
 #[derive(Default)]
 struct Opening {
-    failed: OnceCell<io::Error>,
+    failed: OnceCell<DialError>,
 }
 
 /// A connection that exchanges share.
@@ -101,9 +102,9 @@ impl Connections {
     ///
     /// # Errors
     /// Why the connection that was waited for could not be opened.
-    pub(crate) async fn place<F>(&self, dial: impl Fn() -> F) -> io::Result<Place>
+    pub(crate) async fn place<F>(&self, dial: impl Fn() -> F) -> Result<Place, DialError>
     where
-        F: Future<Output = io::Result<Socket>> + 'static,
+        F: Future<Output = Result<Socket, DialError>> + 'static,
     {
         loop {
             // Enabled before the look: room made in between is not missed.
@@ -115,7 +116,7 @@ impl Connections {
             let opening = self.0.opening(&dial);
             changed.await;
             if let Some(error) = opening.as_ref().and_then(|opening| opening.failed.get()) {
-                return Err(io::Error::new(error.kind(), error.to_string()));
+                return Err(error.again());
             }
         }
     }
@@ -156,7 +157,7 @@ impl Inner {
     /// The connection that is being opened, perhaps from now on; `None` when there are enough.
     fn opening<F>(self: &Rc<Self>, dial: impl Fn() -> F) -> Option<Rc<Opening>>
     where
-        F: Future<Output = io::Result<Socket>> + 'static,
+        F: Future<Output = Result<Socket, DialError>> + 'static,
     {
         let mut opening = self.opening.borrow_mut();
         if opening.is_none() && self.live.borrow().len() < self.limits.get().connections_max {
@@ -170,7 +171,11 @@ impl Inner {
     }
 
     /// The connection is opened, or can't be.
-    fn opened(self: &Rc<Self>, opening: &Opening, sender: io::Result<SendRequest<Bytes>>) -> Weak<Shared> {
+    fn opened(
+        self: &Rc<Self>,
+        opening: &Opening,
+        sender: Result<SendRequest<Bytes>, DialError>,
+    ) -> Weak<Shared> {
         let shared = match sender {
             Ok(sender) => {
                 let shared = Rc::new(Shared {
@@ -201,11 +206,11 @@ async fn serve(
     of: Weak<Inner>,
     opening: Rc<Opening>,
     limits: Limits,
-    dialling: impl Future<Output = io::Result<Socket>>,
+    dialling: impl Future<Output = Result<Socket, DialError>>,
 ) {
     let opened = match tokio::time::timeout(limits.connect, open(limits, dialling)).await {
         Ok(opened) => opened,
-        Err(_elapsed) => Err(io::Error::new(io::ErrorKind::TimedOut, "HTTP/2 did not begin in time")),
+        Err(_elapsed) => Err(io::Error::new(io::ErrorKind::TimedOut, "HTTP/2 did not begin in time").into()),
     };
     let Some(inner) = of.upgrade() else { return };
     let (sender, connection) = match opened {
@@ -230,8 +235,8 @@ async fn serve(
 /// Connects, begins HTTP/2 and waits for the server's SETTINGS.
 async fn open(
     limits: Limits,
-    dialling: impl Future<Output = io::Result<Socket>>,
-) -> io::Result<(SendRequest<Bytes>, Connection<Socket, Bytes>)> {
+    dialling: impl Future<Output = Result<Socket, DialError>>,
+) -> Result<(SendRequest<Bytes>, Connection<Socket, Bytes>), DialError> {
     let socket = dialling.await?;
     // As large as all streams' windows together: one that nobody reads never takes another's room.
     let connection_window = (limits.stream_window_bytes as usize)
@@ -247,7 +252,7 @@ async fn open(
         .handshake(socket)
         .await
         .map_err(not_begun)?;
-    let mut pings = connection.ping_pong().ok_or(io::ErrorKind::Unsupported)?;
+    let mut pings = connection.ping_pong().ok_or(io::Error::from(io::ErrorKind::Unsupported))?;
     {
         // The server's SETTINGS come before whatever else it sends, so also before the answer to a ping.
         let mut pong = pin!(pings.ping(Ping::opaque()));
@@ -264,7 +269,7 @@ async fn open(
         .await?;
     }
     if sender.current_max_send_streams() == 0 {
-        return Err(io::Error::new(io::ErrorKind::QuotaExceeded, "the server allows no stream"));
+        return Err(io::Error::new(io::ErrorKind::QuotaExceeded, "the server allows no stream").into());
     }
     Ok((sender, connection))
 }

@@ -18,7 +18,11 @@ use crate::head::{RequestHead, ResponseHead};
 ///
 /// # Errors
 /// When the head has something that HTTP/2 can't hold.
-pub(super) fn request(head: &RequestHead, websocket: Option<&WebSocket>) -> Result<Request<()>, http::Error> {
+pub(super) fn request(
+    head: &RequestHead,
+    scheme: &Scheme,
+    websocket: Option<&WebSocket>,
+) -> Result<Request<()>, http::Error> {
     let mut request = Request::new(());
     *request.method_mut() = head.method.clone();
     let mut parts = Parts::default();
@@ -28,7 +32,7 @@ pub(super) fn request(head: &RequestHead, websocket: Option<&WebSocket>) -> Resu
     // version for that.
     if let Some(host) = head.fields.get(Field::Host).filter(|host| !host.is_empty()) {
         parts.authority = Some(Authority::try_from(host)?);
-        parts.scheme = Some(Scheme::HTTP);
+        parts.scheme = Some(scheme.clone());
         *request.version_mut() = Version::HTTP_2;
     }
     *request.uri_mut() = Uri::from_parts(parts)?;
@@ -51,6 +55,7 @@ pub(super) fn request(head: &RequestHead, websocket: Option<&WebSocket>) -> Resu
             | Field::Forwarded
             | Field::Location
             | Field::Referer
+            | Field::StrictTransportSecurity
             | Field::UserAgent
             | Field::Via
             | Field::XForwardedFor
@@ -175,7 +180,7 @@ mod tests {
             ("X-Kept", "1"),
             ("x-kept", "2"),
         ];
-        let request = request(&head(Method::POST, "/a?b", &fields), None).unwrap();
+        let request = request(&head(Method::POST, "/a?b", &fields), &Scheme::HTTP, None).unwrap();
         assert_eq!(request.uri(), "http://a.example:81/a?b");
         let sent: Vec<_> = request.headers().iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(sent, ["te", "x-kept", "x-kept"]);
@@ -183,12 +188,12 @@ mod tests {
     }
 
     fn request_of(target: &'static str) -> Request<()> {
-        request(&head(Method::OPTIONS, target, &[("host", "a")]), None).unwrap()
+        request(&head(Method::OPTIONS, target, &[("host", "a")]), &Scheme::HTTP, None).unwrap()
     }
 
     #[test]
     fn a_request_for_no_host_goes_without_an_authority() {
-        let request = request(&head(Method::GET, "/", &[("host", "")]), None).unwrap();
+        let request = request(&head(Method::GET, "/", &[("host", "")]), &Scheme::HTTP, None).unwrap();
         assert_eq!((request.uri().authority(), request.version()), (None, Version::HTTP_11));
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use h2::client::ResponseFuture;
 use h2::{Reason, RecvStream, SendStream};
+use http::uri::Scheme;
 use http::{Method, Response, StatusCode};
 use http_body::{Body, Frame};
 use weir_config::model::PoolTimeouts;
@@ -29,6 +30,8 @@ const INTERIM_RESPONSES_MAX: u8 = 16;
 /// One exchange on a shared connection. When it is dropped before both ends have ended, it is reset.
 pub(crate) struct Stream {
     place: Place,
+    /// Of the request, as the server sees it.
+    scheme: Scheme,
     limits: HeadLimits,
     /// The present request's body, until it has been sent.
     request: Option<Request>,
@@ -58,8 +61,9 @@ struct Request {
 }
 
 impl Stream {
-    pub(crate) fn new(place: Place, limits: HeadLimits) -> Box<Self> {
+    pub(crate) fn new(place: Place, scheme: Scheme, limits: HeadLimits) -> Box<Self> {
         Box::new(Self {
+            scheme,
             reused: place.reused,
             place,
             limits,
@@ -130,7 +134,8 @@ impl Stream {
         if websocket.is_some() && !sender.is_extended_connect_protocol_enabled() {
             return Err(SendError::NoTunnel);
         }
-        let request = head::request(head, websocket.as_ref()).map_err(|_| SendError::NotSent)?;
+        let request =
+            head::request(head, &self.scheme, websocket.as_ref()).map_err(|_| SendError::NotSent)?;
         let ended = websocket.is_none() && body.is_end_stream();
         let (response, send) = sender
             .send_request(request, ended)
