@@ -1,4 +1,5 @@
-"""A gRPC server without protoc: messages are bytes. Arguments: its address, and a file that says how it is."""
+"""A gRPC server without protoc: messages are bytes. Arguments: its address, a file that says how it is, and, for TLS,
+a certificate and its key."""
 
 import sys
 import time
@@ -61,6 +62,11 @@ class Health(health_pb2_grpc.HealthServicer):
 
 server = grpc.server(futures.ThreadPoolExecutor(max_workers=16), handlers=[Handlers()])
 health_pb2_grpc.add_HealthServicer_to_server(Health(), server)
-server.add_insecure_port(sys.argv[1])
+if len(sys.argv) > 3:
+    with open(sys.argv[3], "rb") as certificate, open(sys.argv[4], "rb") as key:
+        credentials = grpc.ssl_server_credentials([(key.read(), certificate.read())])
+    server.add_secure_port(sys.argv[1], credentials)
+else:
+    server.add_insecure_port(sys.argv[1])
 server.start()
 server.wait_for_termination()

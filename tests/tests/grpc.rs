@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::process::Command;
 
-use weir_tests::{Client, Directory, Origin, Program, Response, Weir, one_pool, python};
+use weir_tests::{Authority, Client, Directory, Origin, Program, Response, Wanted, Weir, one_pool, python};
 
 /// A gRPC server, which says of itself what the file `health` says.
 fn server(directory: &Directory) -> (Program, SocketAddr) {
@@ -122,6 +122,31 @@ fn our_own_failures_are_told_as_grpc_does() {
     let mut client = Client::connect(weir.web());
     assert_eq!(call(&mut client, "a.B/C", "").field("grpc-status"), Some("12"));
     assert_eq!(client.get("/y").status, 404, "others are told as before");
+}
+
+#[test]
+fn a_grpc_server_in_tls_is_called_and_checked() {
+    let authority = Authority::new();
+    let wanted = Wanted { subject: "/CN=server", names: "IP:127.0.0.1", rsa: false, times: None };
+    let certificate = authority.issue("server", wanted);
+    let directory = Directory::new();
+    directory.write("health", "SERVING");
+    let address = Origin::free();
+    let mut program = python("grpc_server.py");
+    program.arg(address.to_string()).arg(directory.file("health"));
+    program.arg(&certificate).arg(certificate.replace(".pem", ".key"));
+    let _server = Program::serving(address, &mut program);
+    let more = format!(
+        ", tls: {{ ca: \"{}\" }}, check: {{ grpc: true, interval: 100ms, rise: 1, fall: 1 }}",
+        authority.ca()
+    );
+    let weir = Weir::start(&pool(address, &more));
+    let name = address.to_string();
+    weir.admin().await_health("web", &name, "up");
+    let answer = call(&mut Client::connect(weir.web()), "test.Echo/Unary", "hi");
+    assert_eq!(&answer.body[..], b"\0\0\0\0\x08unary:hi");
+    directory.write("health", "NOT_SERVING");
+    weir.admin().await_health("web", &name, "down");
 }
 
 #[test]
