@@ -315,6 +315,7 @@ mod heads {
             forwarded: model::ForwardedFields::default(),
             timeouts: model::ListenerTimeouts::default(),
             limits: model::ListenerLimits::default(),
+            http2: model::Http2::default(),
             routes: vec![],
         }
     }

@@ -32,7 +32,8 @@ pub(super) fn file(config: &Config) -> raw::File {
 }
 
 fn listener(listener: &Listener, pools: &[Pool]) -> raw::Listener {
-    let Listener { name: _, bind, protocol, trusted_proxies, forwarded, timeouts, limits, routes } = listener;
+    let Listener { name: _, bind, protocol, trusted_proxies, forwarded, timeouts, limits, http2, routes } =
+        listener;
     raw::Listener {
         bind: bind.iter().copied().map(at).collect(),
         protocol: *protocol,
@@ -40,6 +41,7 @@ fn listener(listener: &Listener, pools: &[Pool]) -> raw::Listener {
         forwarded: *forwarded,
         timeouts: timeouts.clone(),
         limits: at(limits.clone()),
+        http2: at(http2.clone()),
         routes: routes.iter().map(|r| at(route(r, pools))).collect(),
     }
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use super::PoolNames;
 use crate::codec::{Context, Entry, Problem};
-use crate::model::{Action, Admin, Listener, ListenerLimits, Name, PathMatch, Route, RouteMatch};
+use crate::model::{Action, Admin, Http2, Listener, ListenerLimits, Name, PathMatch, Route, RouteMatch};
 use crate::raw;
 use crate::tree::{At, NodeId};
 
@@ -37,6 +37,7 @@ fn listener(
         take_address(bind, &name, taken, cx);
     }
     let limits = limits(&raw.limits, cx);
+    let http2 = http2(&raw.http2, &limits, cx);
     for net in raw.trusted_proxies.iter().filter(|net| net.value.prefix_len() == 0) {
         let problem = Problem::new(format!("`{}` is everyone: any client can choose its address", net.value));
         cx.warning(net.node, problem.hint("name the networks of your own proxies"));
@@ -50,6 +51,7 @@ fn listener(
         forwarded: raw.forwarded,
         timeouts: raw.timeouts,
         limits,
+        http2,
     }
 }
 
@@ -67,6 +69,23 @@ fn limits(raw: &At<ListenerLimits>, cx: &mut Context<'_>) -> ListenerLimits {
         }
     }
     limits
+}
+
+/// What HTTP/2 adds to the limits, and where the two meet.
+fn http2(raw: &At<Http2>, limits: &ListenerLimits, cx: &mut Context<'_>) -> Http2 {
+    let mut http2 = raw.value.clone();
+    let header_list = http2.header_list_max(limits);
+    if http2.header_bytes < header_list {
+        match cx.tree.entry(raw.node, "header_bytes") {
+            None => http2.header_bytes = header_list,
+            Some((_, bytes)) => {
+                let problem = Problem::new("`header_bytes` is less than one request may have");
+                let hint = format!("`header_list` is {header_list} bytes here");
+                cx.problem(bytes, problem.hint(hint));
+            }
+        }
+    }
+    http2
 }
 
 fn take_address(bind: &At<SocketAddr>, name: &Name, taken: &mut Taken, cx: &mut Context<'_>) {

@@ -216,6 +216,7 @@ mod tests {
             forwarded: model::ForwardedFields { x_forwarded: true, forwarded: true, via: true },
             timeouts: model::ListenerTimeouts::default(),
             limits: model::ListenerLimits::default(),
+            http2: model::Http2::default(),
             routes: vec![],
         }
     }
