@@ -112,6 +112,13 @@ pub struct Connection {
 }
 
 impl Field {
+    /// Whether a trailer of this name goes on. Fields that a proxy has to know stay behind: they say who asked, of
+    /// whom, or what is for this hop, and a server that merges trailers into the head would believe them (RFC 9110
+    /// section 6.5.1).
+    pub(crate) fn goes_on_in_trailers(self) -> bool {
+        self == Self::Other
+    }
+
     const fn bit(self) -> u32 {
         1 << self as u32
     }

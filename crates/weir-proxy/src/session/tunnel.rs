@@ -12,9 +12,10 @@ use std::time::Duration;
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
 
-use super::Session;
 use super::client::Client;
+use super::http2::Stream;
 use super::watchdog::{Wait, Watchdog};
+use super::{Downstream, Session};
 use crate::exchange::Exchange;
 use crate::wire::Socket;
 use crate::worker::local::Lease;
@@ -40,8 +41,10 @@ impl Tunnel {
         let (received, sent) = (Cell::new(0), Cell::new(0));
         let watchdog = &session.watchdog;
         let (client_ended, server_ended) = (Cell::new(false), Cell::new(false));
-        let early = session.client.take_stash();
-        let socket = ClientSocket(&session.client);
+        let (socket, early) = match &session.client {
+            Downstream::Http1(client) => (ClientEnd::Http1(client), client.take_stash()),
+            Downstream::Http2(stream) => (ClientEnd::Http2(stream), BytesMut::new()),
+        };
         let mut client = Watched { socket, early, watchdog, read: &received, ended: &client_ended };
         let mut server =
             Watched { socket: upstream, early: from_server, watchdog, read: &sent, ended: &server_ended };
@@ -132,24 +135,39 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<'_, S> {
 }
 
 /// The client's end, which stays with its session.
-struct ClientSocket<'a>(&'a Client);
+enum ClientEnd<'a> {
+    Http1(&'a Client),
+    Http2(&'a Stream),
+}
 
-impl AsyncRead for ClientSocket<'_> {
+impl AsyncRead for ClientEnd<'_> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.0.with_socket(|socket| Pin::new(socket).poll_read(cx, buf))
+        match *self {
+            Self::Http1(client) => client.with_socket(|socket| Pin::new(socket).poll_read(cx, buf)),
+            Self::Http2(stream) => stream.poll_read(cx, buf),
+        }
     }
 }
 
-impl AsyncWrite for ClientSocket<'_> {
+impl AsyncWrite for ClientEnd<'_> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.0.with_socket(|socket| Pin::new(socket).poll_write(cx, bytes))
+        match *self {
+            Self::Http1(client) => client.with_socket(|socket| Pin::new(socket).poll_write(cx, bytes)),
+            Self::Http2(stream) => stream.poll_write(cx, bytes),
+        }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.with_socket(|socket| Pin::new(socket).poll_flush(cx))
+        match *self {
+            Self::Http1(client) => client.with_socket(|socket| Pin::new(socket).poll_flush(cx)),
+            Self::Http2(_) => Poll::Ready(Ok(())), // its connection writes by itself
+        }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.with_socket(|socket| Pin::new(socket).poll_shutdown(cx))
+        match *self {
+            Self::Http1(client) => client.with_socket(|socket| Pin::new(socket).poll_shutdown(cx)),
+            Self::Http2(stream) => Poll::Ready(stream.end()),
+        }
     }
 }
