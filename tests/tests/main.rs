@@ -12,6 +12,7 @@ mod cli;
 mod drain;
 mod health;
 mod http;
+mod http2;
 mod names;
 mod real_peers;
 mod reload;
