@@ -13,6 +13,7 @@ mod drain;
 mod health;
 mod http;
 mod http2;
+mod http2_floods;
 mod http2_frames;
 mod names;
 mod real_peers;
