@@ -107,7 +107,7 @@ fn nghttp_and_h2load() {
 #[test]
 fn a_request_reaches_a_server_as_any_other() {
     let origin = Origin::named("a");
-    let weir = Weir::with_servers(&[origin.address()]);
+    let weir = Weir::start(&with_listener("forwarded: { via: true }", &[origin.address()]));
     let mut client = Http2::connect(weir.web());
     client.send(&[Frame::headers(
         1,
@@ -130,6 +130,7 @@ fn a_request_reaches_a_server_as_any_other() {
     assert_eq!(request.head.get("cookie"), Some("a=b; c=d"));
     assert_eq!(request.head.get("te"), Some("trailers"));
     assert_eq!(request.head.get("x-forwarded-for"), Some("127.0.0.1"));
+    assert_eq!(request.head.get("via"), Some("2.0 weir"));
     assert_eq!(request.head.get("transfer-encoding"), None);
     let line = weir.access_line("/x?y");
     assert_eq!((line["version"].as_str(), line["host"].as_str()), (Some("HTTP/2.0"), Some("A.example:81")));
