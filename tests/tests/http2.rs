@@ -421,6 +421,33 @@ fn without_cleartext_http2_the_preface_is_refused() {
 }
 
 #[test]
+fn a_client_is_offered_what_the_file_says() {
+    let origin = Origin::named("a");
+    let http2 = "http2: { streams: 7, stream_window: 128KiB, connection_window: 2MiB, header_list: 4KiB }";
+    let weir = Weir::start(&with_listener(http2, &[origin.address()]));
+    let mut client = Http2::connect_silent(weir.web());
+    client.send_bytes(Http2::preface());
+    client.send(&[Frame::settings(&[(setting::HEADER_TABLE_SIZE, 0)])]);
+    let settings = client.await_frame("settings", |frame| frame.kind == kind::SETTINGS).payload;
+    let offered = |name: u16| {
+        let one = settings.chunks(6).find(|one| one[..2] == name.to_be_bytes());
+        one.map(|one| u32::from_be_bytes(one[2..].try_into().unwrap()))
+    };
+    assert_eq!(offered(setting::MAX_CONCURRENT_STREAMS), Some(7));
+    assert_eq!(offered(setting::INITIAL_WINDOW_SIZE), Some(128 << 10));
+    assert_eq!(offered(setting::ENABLE_CONNECT_PROTOCOL), Some(1));
+    let update = client.await_frame("room", |frame| frame.kind == kind::WINDOW_UPDATE);
+    assert_eq!((update.stream, update.number(0)), (0, (2 << 20) - 65_535));
+    let value = "x".repeat(5000);
+    let fields =
+        [(":method", "GET"), (":scheme", "http"), (":path", "/"), (":authority", "a"), ("x", &*value)];
+    client.send(&[Frame::headers(1, true, &fields)]);
+    assert_eq!(client.answer(1).0, 431);
+    let line = until("it is logged", || weir.access_log().pop());
+    assert_eq!((line["version"].as_str(), line["end"].as_str()), (Some("HTTP/2.0"), Some("CR")), "{line}");
+}
+
+#[test]
 fn a_client_that_does_not_get_on_with_it_is_let_go() {
     let origin = Origin::named("a");
     let weir = Weir::start(&with_listener("timeouts: { request_head: 500ms }", &[origin.address()]));
@@ -448,7 +475,7 @@ fn a_client_that_does_not_get_on_with_it_is_let_go() {
     }
     client.await_end();
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
-    assert_eq!(counter(&weir, "timeouts"), 1);
+    assert_eq!(counter(&weir, "timeouts"), 2, "the preface's and the head's");
 }
 
 /// A WebSocket server that sends back whatever comes.

@@ -29,7 +29,7 @@ use self::link::{HeaderBytes, Io, Link};
 use self::meter::{Kind, Verdict};
 use self::stream::Asked;
 use super::client::expects_continue;
-use super::watchdog::{Wait, Watchdog};
+use super::watchdog::{Expired, Wait, Watchdog};
 use super::{Downstream, Followed, Incoming, LINGER, LINGER_BYTES_MAX, Session, head_limits};
 use crate::exchange::failure::Failure;
 use crate::framing::Violation;
@@ -43,8 +43,8 @@ const RESET_STREAMS_MAX: usize = 100;
 const UNSEEN_RESET_STREAMS_MAX: usize = 100;
 /// Streams that broke a rule, of one connection in all.
 const BROKEN_STREAMS_MAX: usize = 1000;
-/// The library ends a header list this many times over the limit that it is given without a word in the log; what is
-/// less than that over the limit is refused by us.
+/// What the library refuses is in no log, so it is given the limit on a header list times this; up to there it is us
+/// who refuse.
 const HEADER_LIST_LEEWAY: u32 = 2;
 
 /// After a GOAWAY, how long a client without a stream may take to close, or to open the stream that it had not heard
@@ -60,8 +60,11 @@ pub(super) async fn serve(local: Rc<Local>, listener: Rc<LocalListener>, incomin
     let watchdog = Watchdog::new(&local);
     let handshake = builder(config).handshake(Io(Rc::clone(&link)));
     let handshake = Box::pin(watchdog.within(Wait::RequestHead, config.timeouts.request_head, handshake));
-    let Ok(Ok(library)) = handshake.await else {
-        return listener.counters().http2_errors.add(1);
+    let library = match handshake.await {
+        Ok(Ok(library)) => library,
+        Ok(Err(error)) if error.is_io() => return,
+        Ok(Err(_)) => return listener.counters().http2_errors.add(1),
+        Err(Expired) => return listener.counters().timeouts.add(1),
     };
     let mut connection = Connection {
         listener: Followed::new(&local, listener),
