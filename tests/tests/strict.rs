@@ -44,7 +44,6 @@ const REFUSED: &[(&str, u16, &[u8])] = &[
     ("no version", 400, b"GET /\r\nHost: a\r\n\r\n"),
     ("space after the version", 400, b"GET / HTTP/1.1 \r\nHost: a\r\n\r\n"),
     ("a small version", 400, b"GET / http/1.1\r\nHost: a\r\n\r\n"),
-    ("HTTP/2's preface", 505, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
     ("version 2.0", 505, b"GET / HTTP/2.0\r\nHost: a\r\n\r\n"),
     ("version 1.2", 505, b"GET / HTTP/1.2\r\nHost: a\r\n\r\n"),
     ("a long method", 501, b"GETGETGETGETGETGETGETGETGETGETGETGETGETGETGETGETGETGETGETGETGETGET / HTTP/1.1\r\nHost: a\r\n\r\n"),

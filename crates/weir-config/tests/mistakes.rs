@@ -338,6 +338,30 @@ fn sizes() {
 }
 
 #[test]
+fn http2_bounds() {
+    told_of_listener(
+        "http2: { streams: 0, empty_data: 101, pings: 1000001 }",
+        &[
+            "7:23: 0 is not between 1 and 10000",
+            "7:38: 101 is not between 1 and 100",
+            "7:50: 1000001 is not between 1 and 1000000",
+        ],
+    );
+    told_of_listener("http2: { connection_window: 1KiB }", &["7:33: `1KiB` is not between 64KiB and 1GiB"]);
+    told_of_listener(
+        "http2: { header_list: 2KiB, header_bytes: 1KiB }",
+        &["7:47: `header_bytes` is less than one request may have (`header_list` is 2048 bytes here)"],
+    );
+    told_of_listener(
+        "http2: { header_bytes: 8KiB }",
+        &["7:28: `header_bytes` is less than one request may have (`header_list` is 16384 bytes here)"],
+    );
+    told_of_listener("http2: { header_list: 1MiB }", &[]);
+    told_of_listener("http2: { cleartext: false, header_list: 1KiB, header_bytes: 1KiB }", &[]);
+    told_of_top("limits: { http2_header_bytes: 1KiB }", &["2:31: `1KiB` is not between 1MiB and 1TiB"]);
+}
+
+#[test]
 fn percentages_and_statuses() {
     told_of_pool("retries: { budget: 101% }", &["11:24: `101%` is not between 0% and 100%"]);
     told_of_pool(

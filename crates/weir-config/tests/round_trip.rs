@@ -171,6 +171,26 @@ fn limits() -> impl Strategy<Value = ListenerLimits> {
     )
 }
 
+fn http2() -> impl Strategy<Value = Http2> {
+    let sizes = (1024_u32..=1 << 20, (64_u32 << 10)..=1 << 20, proptest::option::of(1024_u32..=1 << 20));
+    (any::<bool>(), sizes, vec(1_u32..=100, 8)).prop_map(|(cleartext, sizes, frames)| Http2 {
+        cleartext,
+        streams: frames[0],
+        stream_window_bytes: sizes.0,
+        connection_window_bytes: sizes.1,
+        header_list_bytes: sizes.2,
+        header_bytes: 1 << 20,
+        resets: frames[1],
+        pings: frames[2],
+        settings: frames[3],
+        empty_data: frames[4],
+        continuations: frames[5],
+        priorities: frames[6],
+        window_updates: frames[7],
+        unknown: 1_000_000,
+    })
+}
+
 fn listener(pools: usize) -> impl Strategy<Value = Listener> {
     let timeouts = (time(), time(), time(), time(), time()).prop_map(
         |(tls_handshake, request_head, body_idle, keep_alive, tunnel_idle)| ListenerTimeouts {
@@ -192,13 +212,15 @@ fn listener(pools: usize) -> impl Strategy<Value = Listener> {
         (1_usize..3, vec(net(), 0..3), forwarded),
         prop_oneof![Just(ListenerTimeouts::default()), timeouts],
         prop_oneof![Just(ListenerLimits::default()), limits()],
+        // Its `header_bytes` is that of any `header_list`, which is what makes it whole.
+        http2(),
         routes,
         (select(vec![Protocol::Http, Protocol::Tcp, Protocol::Udp]), any::<bool>()),
         (time(), 1_u32..=1_000_000, proptest::option::of(1_u32..=1_000_000)),
         (proptest::option::of(listener_tls()), any::<bool>(), proptest::option::of(1_u64..87_600 * 3600)),
     )
         .prop_map(
-            move |((binds, trusted_proxies, forwarded), timeouts, limits, routes, of, udp, secure)| {
+            move |((binds, trusted_proxies, forwarded), timeouts, limits, http2, routes, of, udp, secure)| {
                 let (protocol, proxies) = of;
                 let (tls, redirect, hsts) = secure;
                 let tls = tls.filter(|_| protocol == Protocol::Http);
@@ -223,6 +245,7 @@ fn listener(pools: usize) -> impl Strategy<Value = Listener> {
                     forwarded,
                     timeouts,
                     limits,
+                    http2: if http { http2 } else { Http2::default() },
                     udp: if protocol == Protocol::Udp { udp } else { Udp::default() },
                     routes: routes.into_iter().filter_map(|r| for_protocol(r, protocol, pools)).collect(),
                 }
@@ -463,7 +486,8 @@ fn process() -> impl Strategy<Value = (Workers, Admin, Log, Resolver, Limits, Ti
         prop_oneof![Just(Admin::default()), admin],
         prop_oneof![Just(Log::default()), log],
         prop_oneof![Just(Resolver::default()), resolver],
-        sessions.prop_map(|sessions| Limits { sessions }),
+        (sessions, 1_u64 << 20..1 << 40)
+            .prop_map(|(sessions, http2_header_bytes)| Limits { sessions, http2_header_bytes }),
         time().prop_map(|drain| Timeouts { drain }),
     )
 }

@@ -10,7 +10,7 @@ fn full_file() -> Value {
         "admin": {}, "log": {}, "resolver": {}, "limits": {}, "timeouts": {},
         "listeners": { "web": {
             "bind": "127.0.0.1:8080",
-            "forwarded": {}, "timeouts": {}, "limits": {},
+            "forwarded": {}, "timeouts": {}, "limits": {}, "http2": {},
             "tls": { "certificates": [{ "certificate": "a.pem" }], "client_certificates": { "ca": "ca.pem" } },
             "routes": [
                 { "match": { "header": { "X": { "present": true } }, "query": { "x": { "present": true } } }, "pool": "web" },
@@ -186,6 +186,7 @@ fn every_key_has_a_description_and_a_default_or_a_reason_for_none() {
         "sni",
         "alpn",
         "answers",
+        "header_list",
     ];
     for (pointer, schema) in sections() {
         for (key, property) in schema["properties"].as_object().unwrap() {

@@ -322,6 +322,7 @@ mod heads {
             timeouts: model::ListenerTimeouts::default(),
             limits: model::ListenerLimits::default(),
             udp: model::Udp::default(),
+            http2: model::Http2::default(),
             routes: vec![],
         }
     }

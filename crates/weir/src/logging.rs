@@ -14,7 +14,7 @@ pub(crate) fn start(level: LogLevel) {
         LogLevel::Info => "info",
         LogLevel::Debug => "debug",
     };
-    // What hickory says repeats the control loop in other words; hyper and h2 tell every frame.
+    // What hickory says repeats the control loop in other words; hyper and h2 tell what is a peer's to cause.
     let usual = format!("{level},hickory_resolver=error,hickory_proto=error,hyper=error,h2=error");
     let filter = EnvFilter::try_from_env("WEIR_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
     let started = tracing_subscriber::fmt()

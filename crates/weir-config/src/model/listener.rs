@@ -37,6 +37,8 @@ pub struct Listener {
     pub timeouts: ListenerTimeouts,
     /// How much a client may send.
     pub limits: ListenerLimits,
+    /// HTTP/2 with clients.
+    pub http2: Http2,
     /// What holds for the flows of a UDP listener.
     pub udp: Udp,
     /// The first one that matches decides; a request that none matches gets 404, a connection is closed, a
@@ -47,7 +49,7 @@ pub struct Listener {
 /// What is spoken on a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Protocol {
-    /// HTTP/1.0 and HTTP/1.1.
+    /// HTTP/1.0, HTTP/1.1 and HTTP/2.
     #[default]
     Http,
     /// Connections whose bytes are passed on as they are.
@@ -152,6 +154,69 @@ impl Default for ListenerLimits {
             uri_bytes: 8 << 10,
             request_body_bytes: 1 << 40,
             requests_per_connection: 1_000_000,
+        }
+    }
+}
+
+/// HTTP/2 with clients: what is offered, and how much of what costs a client nothing is put up with. The bounds on
+/// frames are for one connection within 10 s; beyond one of them the connection ends with `ENHANCE_YOUR_CALM`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Http2 {
+    /// Whether a client may begin with HTTP/2 where there is no TLS (RFC 9113 section 3.3). Default on.
+    pub cleartext: bool,
+    /// Streams open at once on one connection. Default 100.
+    pub streams: u32,
+    /// Bytes of a request's body that a client may send ahead of its server. Default 64 KiB.
+    pub stream_window_bytes: u32,
+    /// The same for all requests of one connection. Default 1 MiB.
+    pub connection_window_bytes: u32,
+    /// Size of a request's fields as RFC 9113 section 6.5.2 counts it; 431 beyond. Default: `request_head_bytes`.
+    pub header_list_bytes: Option<u32>,
+    /// The same for all requests under way on one connection; 431 beyond. Default 256 KiB.
+    pub header_bytes: u32,
+    /// Streams that the client reset. Default 500.
+    pub resets: u32,
+    /// Default 1,000.
+    pub pings: u32,
+    /// Default 100.
+    pub settings: u32,
+    /// DATA frames without data that do not end their stream. Default 50, at most 100.
+    pub empty_data: u32,
+    /// CONTINUATION frames. Default 200.
+    pub continuations: u32,
+    /// PRIORITY frames. Default 1,000.
+    pub priorities: u32,
+    /// WINDOW_UPDATE frames for less than 256 bytes. Default 10,000.
+    pub window_updates: u32,
+    /// Frames of a type that nobody knows. Default 100.
+    pub unknown: u32,
+}
+
+impl Http2 {
+    /// Size of a request's fields beyond which it is refused, with these limits of its listener.
+    #[must_use]
+    pub fn header_list_max(&self, limits: &ListenerLimits) -> u32 {
+        self.header_list_bytes.unwrap_or_else(|| u32::try_from(limits.request_head_bytes).unwrap_or(u32::MAX))
+    }
+}
+
+impl Default for Http2 {
+    fn default() -> Self {
+        Self {
+            cleartext: true,
+            streams: 100,
+            stream_window_bytes: 64 << 10,
+            connection_window_bytes: 1 << 20,
+            header_list_bytes: None,
+            header_bytes: 256 << 10,
+            resets: 500,
+            pings: 1000,
+            settings: 100,
+            empty_data: 50,
+            continuations: 200,
+            priorities: 1000,
+            window_updates: 10_000,
+            unknown: 100,
         }
     }
 }

@@ -8,7 +8,9 @@ mod pool;
 mod route;
 mod tls;
 
-pub use listener::{ForwardedFields, Listener, ListenerLimits, ListenerTimeouts, Protocol, ProxyHeader, Udp};
+pub use listener::{
+    ForwardedFields, Http2, Listener, ListenerLimits, ListenerTimeouts, Protocol, ProxyHeader, Udp,
+};
 pub use pool::{
     Balance, Check, CheckKind, Ejection, Expand, GrpcCheck, Host, HttpCheck, Pool, PoolHttp2, PoolLimits,
     PoolProtocol, PoolTimeouts, ProxyVersion, Retries, Server, ServerAddress, StatusRanges, Weight,
@@ -154,11 +156,20 @@ impl Default for Resolver {
 }
 
 /// Bounds of the whole process.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// How many client connections may be open at once, all listeners together. Default (`auto`): what the
     /// limit on open files allows at two files a session, or half of the memory at 32 KiB a session.
     pub sessions: SessionLimit,
+    /// Bytes of the fields of all HTTP/2 requests under way, as RFC 9113 section 6.5.2 counts them, each worker having
+    /// its part; 503 beyond. Default 64 MiB.
+    pub http2_header_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { sessions: SessionLimit::default(), http2_header_bytes: 64 << 20 }
+    }
 }
 
 /// How many client connections may be open at once.

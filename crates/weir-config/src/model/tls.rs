@@ -14,8 +14,9 @@ pub struct ListenerTls {
     pub strict_sni: bool,
     /// The oldest version that is spoken. Default 1.2.
     pub min_version: TlsVersion,
-    /// What is spoken on top, most wanted first.
-    pub alpn: Vec<Alpn>,
+    /// What is spoken on top, most wanted first. Default: on HTTP listeners [`Alpn::ALL`], on others nothing is said of
+    /// it.
+    pub alpn: Option<Vec<Alpn>>,
     /// Whether clients show certificates, too. Default none.
     pub client_certificates: Option<ClientCertificates>,
 }
@@ -26,7 +27,7 @@ impl Default for ListenerTls {
             certificates: Vec::new(),
             strict_sni: false,
             min_version: TlsVersion::default(),
-            alpn: Alpn::SERVED.to_vec(),
+            alpn: None,
             client_certificates: None,
         }
     }
@@ -63,8 +64,8 @@ pub enum Alpn {
 }
 
 impl Alpn {
-    /// What a listener's sessions can serve, most wanted first.
-    pub const SERVED: &'static [Self] = &[Self::Http1];
+    /// All that HTTP listeners serve, most wanted first.
+    pub const ALL: &'static [Self] = &[Self::Http2, Self::Http1];
 
     /// As it is written, in the file as on the wire.
     pub const fn as_str(self) -> &'static str {

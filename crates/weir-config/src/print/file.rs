@@ -35,7 +35,7 @@ fn listener(listener: &Listener, pools: &[Pool]) -> raw::Listener {
     let Listener {
         name: _, bind, protocol, proxy_protocol, tls, https_redirect, hsts, trusted_proxies, ..
     } = listener;
-    let Listener { forwarded, timeouts, limits, udp, routes, .. } = listener;
+    let Listener { forwarded, timeouts, limits, http2, udp, routes, .. } = listener;
     raw::Listener {
         bind: bind.iter().copied().map(at).collect(),
         protocol: *protocol,
@@ -48,6 +48,7 @@ fn listener(listener: &Listener, pools: &[Pool]) -> raw::Listener {
         timeouts: timeouts.clone(),
         limits: at(limits.clone()),
         udp: at(udp.clone()),
+        http2: at(http2.clone()),
         routes: routes.iter().map(|r| at(route(r, pools))).collect(),
     }
 }

@@ -201,13 +201,22 @@ impl Section for Resolver {
 
 impl Section for Limits {
     const WHAT: &'static str = "limits section";
-    const FIELDS: &'static [&'static dyn Field<Self>] = &[field!(
-        "sessions",
-        sessions,
-        SESSIONS,
-        "How many client connections may be open at once; `auto` is half of the limit on open \
-         files, or what half of the memory holds at 32 KiB each if that is less."
-    )];
+    const FIELDS: &'static [&'static dyn Field<Self>] = &[
+        field!(
+            "sessions",
+            sessions,
+            SESSIONS,
+            "How many client connections may be open at once; `auto` is half of the limit on open \
+             files, or what half of the memory holds at 32 KiB each if that is less."
+        ),
+        field!(
+            "http2_header_bytes",
+            http2_header_bytes,
+            SizeOf { range: 1 << 20..=1 << 40 },
+            "Size of the fields of all HTTP/2 requests under way, as RFC 9113 section 6.5.2 counts it, \
+             each worker having its part; 503 beyond."
+        ),
+    ];
 }
 
 const SESSIONS: AutoOr<SessionLimit, Number<u32>> = AutoOr {

@@ -11,7 +11,7 @@ use crate::codec::{
     field, nested,
 };
 use crate::model::{
-    ForwardedFields, ListenerLimits, ListenerTimeouts, ListenerTls, Protocol, ProxyHeader, Udp,
+    ForwardedFields, Http2, ListenerLimits, ListenerTimeouts, ListenerTls, Protocol, ProxyHeader, Udp,
 };
 use crate::tree::At;
 
@@ -29,6 +29,7 @@ pub(crate) struct Listener {
     pub(crate) timeouts: ListenerTimeouts,
     pub(crate) limits: At<ListenerLimits>,
     pub(crate) udp: At<Udp>,
+    pub(crate) http2: At<Http2>,
     pub(crate) routes: Vec<At<Route>>,
 }
 
@@ -77,6 +78,12 @@ impl Section for Listener {
         field!("timeouts", timeouts, nested::<ListenerTimeouts>(), "How long a client may take."),
         field!("limits", limits, Placed(nested::<ListenerLimits>()), "How much a client may send."),
         field!("udp", udp, Placed(nested::<Udp>()), "What holds for the flows of a UDP listener."),
+        field!(
+            "http2",
+            http2,
+            Placed(nested::<Http2>()),
+            "HTTP/2 with clients. Its bounds on frames are for one connection within 10 s."
+        ),
         field!(
             "routes",
             routes,
@@ -185,5 +192,54 @@ impl Section for ListenerLimits {
             Number { range: 1..=1_000_000_000 },
             "Requests on one connection before it is closed."
         ),
+    ];
+}
+
+/// How many frames of a kind.
+const FRAMES: Number<u32> = Number { range: 1..=1_000_000 };
+
+impl Section for Http2 {
+    const WHAT: &'static str = "http2 section";
+    const FIELDS: &'static [&'static dyn Field<Self>] = &[
+        field!("cleartext", cleartext, Bool, "Whether a client may begin with HTTP/2 where there is no TLS."),
+        field!("streams", streams, Number { range: 1..=10_000 }, "Streams open at once on one connection."),
+        field!(
+            "stream_window",
+            stream_window_bytes,
+            SizeOf { range: 1 << 10..=1 << 30 },
+            "Bytes of a request's body that a client may send ahead of its server."
+        ),
+        field!(
+            "connection_window",
+            connection_window_bytes,
+            SizeOf { range: 64 << 10..=1 << 30 },
+            "The same for all requests of one connection."
+        ),
+        field!(
+            "header_list",
+            header_list_bytes,
+            Optional(SizeOf { range: 1 << 10..=1 << 20 }),
+            "Size of a request's fields as RFC 9113 section 6.5.2 counts it; 431 beyond.",
+            default "`limits.request_head`"
+        ),
+        field!(
+            "header_bytes",
+            header_bytes,
+            SizeOf { range: 1 << 10..=1 << 30 },
+            "The same for all requests under way on one connection, at least `header_list`; 431 beyond."
+        ),
+        field!("resets", resets, FRAMES, "Streams that the client reset."),
+        field!("pings", pings, FRAMES, "PING frames."),
+        field!("settings", settings, FRAMES, "SETTINGS frames."),
+        field!(
+            "empty_data",
+            empty_data,
+            Number { range: 1..=100 },
+            "DATA frames without data that do not end their stream."
+        ),
+        field!("continuations", continuations, FRAMES, "CONTINUATION frames."),
+        field!("priorities", priorities, FRAMES, "PRIORITY frames."),
+        field!("window_updates", window_updates, FRAMES, "WINDOW_UPDATE frames for less than 256 bytes."),
+        field!("unknown", unknown, FRAMES, "Frames of a type that nobody knows."),
     ];
 }

@@ -21,7 +21,13 @@ impl Section for ListenerTls {
             "Refuse clients that name no host, or one that no certificate is for."
         ),
         field!("min_version", min_version, VERSION, "The oldest version that is spoken."),
-        field!("alpn", alpn, OneOrMany(ALPN), "What is spoken on top, most wanted first."),
+        field!(
+            "alpn",
+            alpn,
+            Optional(OneOrMany(ALPN)),
+            "What is spoken on top, most wanted first.",
+            default "`[h2, http/1.1]` on HTTP listeners, nothing on others"
+        ),
         field!(
             "client_certificates",
             client_certificates,

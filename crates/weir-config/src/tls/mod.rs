@@ -134,7 +134,7 @@ impl<'a> Loading<'a> {
         let certificates = self.certificates(config, &mut tls.files);
         for (listener, certificates) in config.listeners.iter().zip(certificates) {
             let Some(model) = &listener.tls else { continue };
-            if let Some(ready) = self.listener(&listener.name, model, certificates, &mut tls) {
+            if let Some(ready) = self.listener(listener, model, certificates, &mut tls) {
                 tls.listeners.insert(listener.name.clone(), ready);
             } else if self.broken == Broken::Kept
                 && let Some(old) = self.before.listeners.get(&listener.name)

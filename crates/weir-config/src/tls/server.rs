@@ -15,7 +15,7 @@ use super::files::{self, Bytes};
 use super::findings::Place;
 use super::{Broken, Certificate, Loading, Tls};
 use crate::codec::Problem;
-use crate::model::{self, Alpn, ClientCertificateMode, TlsVersion};
+use crate::model::{self, Alpn, ClientCertificateMode, Protocol, TlsVersion};
 
 /// How a listener speaks TLS, ready to serve.
 #[derive(Debug)]
@@ -71,16 +71,32 @@ impl Resumption {
     }
 }
 
+/// What is offered to the clients of a listener.
+fn alpn(protocol: Protocol, model: &model::ListenerTls) -> Vec<Vec<u8>> {
+    let offered: &[Alpn] = match (&model.alpn, protocol) {
+        (Some(alpn), _) => alpn,
+        (None, Protocol::Http) => Alpn::ALL,
+        (None, Protocol::Tcp | Protocol::Udp) => &[],
+    };
+    let mut names: Vec<_> = offered.iter().map(|alpn| alpn.as_str().as_bytes().to_vec()).collect();
+    if offered.contains(&Alpn::Http1) {
+        names.push(b"http/1.0".to_vec()); // served like HTTP/1.1
+    }
+    names
+}
+
 impl Loading<'_> {
     /// `None` when it can't be made, which has been reported.
     pub(super) fn listener(
         &mut self,
-        name: &str,
+        listener: &model::Listener,
         model: &model::ListenerTls,
         certificates: Vec<(Place, Arc<Certificate>)>,
         tls: &mut Tls,
     ) -> Option<Arc<ListenerTls>> {
+        let name = &*listener.name;
         let place = Place::listener(name);
+        let alpn = alpn(listener.protocol, model);
         let clients = self.clients(&place, model, tls)?;
         if certificates.is_empty() {
             return None; // each of them has been reported
@@ -107,6 +123,7 @@ impl Loading<'_> {
         if let Some(old) = self.before.listeners.get(name)
             && old.model == *model
             && old.clients == clients
+            && old.config.alpn_protocols == alpn
             && old.certificates.len() == certificates.len()
             && old.certificates.iter().zip(&certificates).all(|(old, new)| Arc::ptr_eq(old, new))
         {
@@ -131,10 +148,7 @@ impl Loading<'_> {
             None => builder.with_no_client_auth(),
         };
         let mut config = builder.with_cert_resolver(Arc::new(chooser));
-        config.alpn_protocols = model.alpn.iter().map(|alpn| alpn.as_str().as_bytes().to_vec()).collect();
-        if model.alpn.contains(&Alpn::Http1) {
-            config.alpn_protocols.push(b"http/1.0".to_vec()); // served like HTTP/1.1
-        }
+        config.alpn_protocols = alpn;
         config.ticketer = resume.tickets;
         config.session_storage = resume.sessions;
         let config = Arc::new(config);

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use super::PoolNames;
 use crate::codec::{Context, Entry, Problem};
 use crate::model::{
-    Action, Admin, Alpn, Listener, ListenerLimits, ListenerTls, Name, PathMatch, Protocol, Route, RouteMatch,
+    Action, Admin, Http2, Listener, ListenerLimits, ListenerTls, Name, PathMatch, Protocol, Route, RouteMatch,
 };
 use crate::raw;
 use crate::tree::{At, NodeId};
@@ -43,6 +43,7 @@ fn listener(
     }
     protocol::keys(&name, at.node, &raw, cx);
     let limits = limits(&raw.limits, cx);
+    let http2 = http2(&raw.http2, &limits, cx);
     for net in raw.trusted_proxies.iter().filter(|net| net.value.prefix_len() == 0) {
         let problem = Problem::new(format!("`{}` is everyone: any client can choose its address", net.value));
         cx.warning(net.node, problem.hint("name the networks of your own proxies"));
@@ -63,6 +64,7 @@ fn listener(
         timeouts: raw.timeouts,
         limits,
         udp: raw.udp.value,
+        http2,
     }
 }
 
@@ -105,14 +107,11 @@ fn tls(raw: &raw::Listener, cx: &mut Context<'_>) {
                 cx.problem(raw.https_redirect.node, problem.hint(hint));
             }
             subject_field(tls, cx);
-            for (index, alpn) in tls.value.alpn.iter().enumerate() {
-                if tls.value.alpn[..index].contains(alpn) {
+            let alpn = tls.value.alpn.as_deref().unwrap_or_default();
+            for (index, protocol) in alpn.iter().enumerate() {
+                if alpn[..index].contains(protocol) {
                     let at = cx.child_or_self(tls.node, "alpn");
-                    cx.error(at, format!("`{}` stands here twice", alpn.as_str()));
-                } else if !Alpn::SERVED.contains(alpn) {
-                    let problem =
-                        Problem::new(format!("`{}` is not served by this version yet", alpn.as_str()));
-                    cx.problem(cx.child_or_self(tls.node, "alpn"), problem.hint("remove it"));
+                    cx.error(at, format!("`{}` stands here twice", protocol.as_str()));
                 }
             }
         }
@@ -139,6 +138,23 @@ fn limits(raw: &At<ListenerLimits>, cx: &mut Context<'_>) -> ListenerLimits {
         }
     }
     limits
+}
+
+/// What HTTP/2 adds to the limits, and where the two meet.
+fn http2(raw: &At<Http2>, limits: &ListenerLimits, cx: &mut Context<'_>) -> Http2 {
+    let mut http2 = raw.value.clone();
+    let header_list = http2.header_list_max(limits);
+    if http2.header_bytes < header_list {
+        match cx.tree.entry(raw.node, "header_bytes") {
+            None => http2.header_bytes = header_list,
+            Some((_, bytes)) => {
+                let problem = Problem::new("`header_bytes` is less than one request may have");
+                let hint = format!("`header_list` is {header_list} bytes here");
+                cx.problem(bytes, problem.hint(hint));
+            }
+        }
+    }
+    http2
 }
 
 fn take_address(

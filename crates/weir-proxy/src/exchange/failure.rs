@@ -11,7 +11,7 @@ use crate::framing::Violation;
 /// Why an exchange did not go as it should.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    /// The client's request is not sound HTTP/1, or is over a limit.
+    /// The client's request is not sound HTTP, or is over a limit.
     #[error("the request was refused: {0}")]
     DownstreamMalformed(Violation),
     /// The method is for a kind of proxy that Weir is not.
@@ -20,6 +20,14 @@ pub(crate) enum Failure {
     /// The request's target can't be made sense of.
     #[error("the request's target is not a valid path")]
     DownstreamTarget,
+    /// The client has more header bytes under way than one connection may.
+    #[error(
+        "the fields of all requests under way on the connection are larger than the limit (http2.header_bytes)"
+    )]
+    DownstreamHeaderBytes,
+    /// The protocol of an extended CONNECT is not served.
+    #[error("the protocol of the extended CONNECT is not served here")]
+    DownstreamProtocol,
     /// The client took too long to send its request's head.
     #[error("the client did not send the head of its request in time (timeouts.request_head)")]
     DownstreamHeadTimeout,
@@ -100,6 +108,11 @@ pub(crate) enum Failure {
     #[error("nothing moved (timeouts.tunnel_idle)")]
     TunnelIdle,
 
+    /// All clients have more header bytes under way than a worker may hold.
+    #[error(
+        "the fields of all HTTP/2 requests under way are larger than the limit (limits.http2_header_bytes)"
+    )]
+    LocalHeaderBytes,
     /// No route of the listener matches.
     #[error("no route matches")]
     LocalNoRoute,
@@ -179,6 +192,10 @@ impl Failure {
                 (status, grpc, b"CR", SessionEnds)
             }
             Self::DownstreamMethod => (StatusCode::METHOD_NOT_ALLOWED, Unimplemented, b"PR", Nothing),
+            Self::DownstreamHeaderBytes => {
+                (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, ResourceExhausted, b"PR", Nothing)
+            }
+            Self::DownstreamProtocol => (StatusCode::NOT_IMPLEMENTED, Unimplemented, b"PR", Nothing),
             Self::DownstreamTarget => (StatusCode::BAD_REQUEST, Internal, b"CR", Nothing),
             Self::DownstreamHeadTimeout => {
                 (StatusCode::REQUEST_TIMEOUT, DeadlineExceeded, b"cR", SessionEnds)
@@ -217,6 +234,7 @@ impl Failure {
             Self::UpstreamCut => (StatusCode::BAD_GATEWAY, Unavailable, b"SD", Nothing),
             Self::UpstreamSilent => (StatusCode::GATEWAY_TIMEOUT, DeadlineExceeded, b"sH", ServerBlamed),
             Self::TunnelIdle => (StatusCode::GATEWAY_TIMEOUT, DeadlineExceeded, b"cD", Nothing),
+            Self::LocalHeaderBytes => (StatusCode::SERVICE_UNAVAILABLE, ResourceExhausted, b"PR", Nothing),
             Self::LocalNoRoute => (StatusCode::NOT_FOUND, Unimplemented, b"PR", Nothing),
             Self::LocalNoServer => (StatusCode::SERVICE_UNAVAILABLE, Unavailable, b"SC", Nothing),
             Self::LocalCut => (StatusCode::SERVICE_UNAVAILABLE, Unavailable, b"PD", Nothing),

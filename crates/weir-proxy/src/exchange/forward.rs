@@ -6,13 +6,21 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use http::Version;
 use weir_config::model;
 
 use crate::fields::{Connection, Field, Fields};
 use crate::head::{RequestHead, ResponseHead};
 use crate::session::Secured;
 
-const VIA: &[u8] = b"1.1 weir";
+/// Who passes a message on that came in this version (RFC 9110 section 7.6.3).
+fn via(version: Version) -> &'static [u8] {
+    match version {
+        Version::HTTP_10 => b"1.0 weir",
+        Version::HTTP_2 => b"2.0 weir",
+        _ => b"1.1 weir", // the type is opaque; no other is left
+    }
+}
 
 /// Fields that are for the next hop only.
 const HOP_BY_HOP: [Field; 7] = [
@@ -93,11 +101,12 @@ pub(crate) fn request(
     let upgrade = upgrade(&head.fields, connection);
     strip_hop_by_hop(&mut head.fields, connection);
     host(head, server);
+    let via = via(head.version);
     let fields = &mut head.fields;
     forwarding_fields(fields, listener, client);
     certificate_field(fields, listener, client);
     if listener.forwarded.via {
-        fields.append(Field::Via, VIA);
+        fields.append(Field::Via, via);
     }
     if let Some(protocol) = upgrade {
         fields.append(Field::Connection, b"upgrade");
@@ -118,7 +127,7 @@ pub(crate) fn response(head: &mut ResponseHead, listener: &model::Listener) {
     let upgrade = if switches { upgrade(&head.fields, connection) } else { None };
     strip_hop_by_hop(&mut head.fields, connection);
     if listener.forwarded.via {
-        head.fields.append(Field::Via, VIA);
+        head.fields.append(Field::Via, via(head.version));
     }
     if let Some(protocol) = upgrade {
         head.fields.append(Field::Connection, b"upgrade");
@@ -247,6 +256,7 @@ mod tests {
             timeouts: model::ListenerTimeouts::default(),
             limits: model::ListenerLimits::default(),
             udp: model::Udp::default(),
+            http2: model::Http2::default(),
             routes: vec![],
         }
     }

@@ -77,6 +77,12 @@ pub(crate) async fn handle(session: &Rc<Session>, head: Box<RequestHead>) -> (Re
     (head, body)
 }
 
+/// Answers a request that is refused before it is one.
+pub(crate) fn refuse(session: &Rc<Session>, failure: Failure) -> (ResponseHead, ResponseBody) {
+    let answer = respond::failure(&failure);
+    local(Exchange::refused(session, failure), answer)
+}
+
 /// What became of a request.
 enum Served {
     /// Weir answers by itself.

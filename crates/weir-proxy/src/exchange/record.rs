@@ -101,6 +101,14 @@ impl Exchange {
         }
     }
 
+    /// A request that is refused before it is one.
+    pub(crate) fn refused(session: &Rc<Session>, failure: Failure) -> Box<Self> {
+        let mut exchange = Self::new(session);
+        exchange.status = failure.status();
+        exchange.failure = Some(failure);
+        Box::new(exchange)
+    }
+
     pub(crate) fn session(&self) -> &Rc<Session> {
         &self.session
     }
@@ -270,7 +278,7 @@ impl Exchange {
             target: asked.map_or(b"-", |asked| {
                 asked.uri.path_and_query().map_or("/", PathAndQuery::as_str).as_bytes()
             }),
-            version: asked.map_or(Version::HTTP_11, |asked| asked.version),
+            version: asked.map_or(self.session.version(), |asked| asked.version),
             status: self.status.as_u16(),
             request_bytes: self.received_bytes,
             response_bytes: self.sent_bytes,
@@ -306,7 +314,5 @@ impl Drop for Exchange {
 
 /// Counts and logs a request that never became an exchange.
 pub(crate) fn log_refused(session: &Rc<Session>, failure: Failure) {
-    let mut exchange = Exchange::new(session);
-    exchange.status = failure.status();
-    exchange.failure = Some(failure);
+    drop(Exchange::refused(session, failure));
 }

@@ -106,6 +106,12 @@ pub enum Violation {
     #[error("framing or routing field in the trailers")]
     TrailerForbidden,
 
+    // HTTP/2, RFC 9113 sections 8.1.1 and 8.2.1
+    #[error("white space around a field value in HTTP/2")]
+    ValuePadded,
+    #[error("frames that broke the HTTP/2 stream")]
+    StreamBroken,
+
     // The connection
     #[error("connection closed inside a message")]
     Truncated,
@@ -161,6 +167,8 @@ impl Violation {
             | Self::ChunkExtensionsTooLarge
             | Self::ChunkEndInvalid
             | Self::TrailerForbidden
+            | Self::ValuePadded
+            | Self::StreamBroken
             | Self::Truncated => StatusCode::BAD_REQUEST,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TargetTooLong => StatusCode::URI_TOO_LONG,

@@ -9,7 +9,7 @@ pub(crate) struct DateCache(RefCell<(u64, String)>);
 
 impl DateCache {
     /// Appends an IMF-fixdate (RFC 9110 section 5.6.7).
-    pub(super) fn write(&self, out: &mut Vec<u8>) {
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
         let now = SystemTime::now();
         let second = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let (cached, text) = &mut *self.0.borrow_mut();

@@ -193,6 +193,12 @@ impl Client {
         work(&mut self.0.borrow_mut().wire.socket)
     }
 
+    /// Gives up the connection, for another protocol: its socket, and what was read.
+    pub(crate) fn take_wire(&self) -> (Socket, BytesMut) {
+        let wire = &mut self.0.borrow_mut().wire;
+        (std::mem::replace(&mut wire.socket, Socket::Lost), std::mem::take(&mut wire.stash))
+    }
+
     /// What was read and is not part of any request.
     pub(crate) fn take_stash(&self) -> BytesMut {
         std::mem::take(&mut self.0.borrow_mut().wire.stash)
@@ -242,6 +248,7 @@ impl Inner {
     }
 }
 
-fn expects_continue(fields: &Fields) -> bool {
+/// Whether a client holds its body back until it is asked for it.
+pub(super) fn expects_continue(fields: &Fields) -> bool {
     fields.get(Field::Expect).is_some_and(|value| value.eq_ignore_ascii_case(b"100-continue"))
 }

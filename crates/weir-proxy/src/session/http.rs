@@ -13,10 +13,12 @@ use ::http::{Method, StatusCode, Version};
 use http_body::Body;
 use tokio::io::AsyncWrite;
 
-use super::client::NoRequest;
+use super::client::{Client, NoRequest};
+use super::http2;
 use super::watchdog::Wait;
-use super::{Incoming, Session};
+use super::{Incoming, LINGER, LINGER_BYTES_MAX, Session, Untangle};
 use crate::exchange::{self, ResponseBody, failure::Failure, respond};
+use crate::framing::Violation;
 use crate::head::{RequestHead, ResponseHead};
 use crate::http1::{self, BodyEncoder, ResponseFraming};
 use crate::wire::Outgoing;
@@ -24,10 +26,6 @@ use crate::worker::local::{Local, LocalListener};
 
 /// After the drain began, how long a client with an idle connection may still send one more request.
 const IDLE_GRACE: Duration = Duration::from_secs(1);
-/// After our last byte, how long and how much we still read: closing a socket with unread bytes would reset
-/// it, and the client might never see the answer (RFC 9112 section 9.6).
-const LINGER: Duration = Duration::from_secs(1);
-const LINGER_BYTES_MAX: usize = 1 << 20;
 
 /// Serves one client connection to its end.
 pub(super) fn serve(
@@ -37,7 +35,7 @@ pub(super) fn serve(
 ) -> impl Future<Output = ()> {
     // The first request has the time of a request's head; the next ones that of keep-alive.
     let first = listener.listener.config.timeouts.request_head;
-    let session = Rc::new(Session::new(local, listener, incoming));
+    let session = Rc::new(Session::http1(local, listener, incoming));
     session.watchdog.begin(Wait::KeepAlive, first);
     run(session)
 }
@@ -61,6 +59,7 @@ async fn run(session: Rc<Session>) {
             Next::Request(head) => Box::pin(answer(&session, head)).await,
             Next::Close => return,
             Next::Refuse(failure) => return Box::pin(refuse(&session, failure)).await,
+            Next::Http2 => return Box::pin(go_over_to_http2(&session)).await,
         };
         match end {
             End::Idle => {
@@ -81,21 +80,13 @@ async fn run(session: Rc<Session>) {
     }
 }
 
-/// A tunnel that was prepared and never run holds its session, which holds it: let go of it at the end.
-struct Untangle(Rc<Session>);
-
-impl Drop for Untangle {
-    fn drop(&mut self) {
-        let tunnel = self.0.tunnel.borrow_mut().take();
-        drop(tunnel);
-    }
-}
-
 /// What comes after an answer.
 enum Next {
     Request(Box<RequestHead>),
     Close,
     Refuse(Box<Failure>),
+    /// The client speaks HTTP/2.
+    Http2,
 }
 
 /// How an exchange left the connection.
@@ -115,15 +106,19 @@ enum End {
 /// Waits for the next request. `ending` is for the caller to keep meanwhile.
 fn poll_next(session: &Session, ending: &mut bool, cx: &mut Context<'_>) -> Poll<Next> {
     let watchdog = &session.watchdog;
-    match session.client.poll_request(&session.local.arena, cx) {
+    let Some(client) = session.client.http1() else { return Poll::Ready(Next::Close) };
+    match client.poll_request(&session.local.arena, cx) {
         Poll::Ready(Ok(head)) => return Poll::Ready(Next::Request(Box::new(head))),
         Poll::Ready(Err(NoRequest::Gone)) => return Poll::Ready(Next::Close),
+        Poll::Ready(Err(NoRequest::Refused(Violation::Http2Preface))) if session.may_speak_http2() => {
+            return Poll::Ready(Next::Http2);
+        }
         Poll::Ready(Err(NoRequest::Refused(violation))) => {
             return Poll::Ready(Next::Refuse(Box::new(Failure::DownstreamMalformed(violation))));
         }
         Poll::Pending => {}
     }
-    if session.client.has_part_of_head() {
+    if client.has_part_of_head() {
         watchdog.set_spare(false);
         watchdog.end(Wait::KeepAlive);
         watchdog.begin(Wait::RequestHead, session.listener().listener.config.timeouts.request_head);
@@ -140,7 +135,7 @@ fn poll_next(session: &Session, ending: &mut bool, cx: &mut Context<'_>) -> Poll
     if !watchdog.is_shed() && !watchdog.poll_expired(Wait::KeepAlive, cx) {
         return Poll::Pending;
     }
-    session.client.say_goodbye(cx);
+    client.say_goodbye(cx);
     Poll::Ready(Next::Close)
 }
 
@@ -153,6 +148,7 @@ struct Asked {
 
 /// Has one request served and writes the answer.
 async fn answer(session: &Rc<Session>, head: Box<RequestHead>) -> End {
+    let Some(client) = session.client.http1() else { return End::Closed };
     session.exchange_begins(head.version);
     let asked = Asked {
         version: head.version,
@@ -165,12 +161,12 @@ async fn answer(session: &Rc<Session>, head: Box<RequestHead>) -> End {
             if let Poll::Ready(response) = exchange.as_mut().poll(cx) {
                 return Poll::Ready(Some(response));
             }
-            poll_gone(session, cx).map(|()| None)
+            poll_gone(session, client, cx).map(|()| None)
         })
         .await
     };
     let Some(response) = response else { return End::Closed };
-    let mut writing = Writing::new(session, asked, response);
+    let mut writing = Writing::new(session, client, asked, response);
     poll_fn(|cx| writing.poll(cx)).await
 }
 
@@ -179,19 +175,20 @@ async fn answer(session: &Rc<Session>, head: Box<RequestHead>) -> End {
 const UNWATCHED: Duration = Duration::from_millis(10);
 
 /// Notices that the client has gone while its request is served.
-fn poll_gone(session: &Session, cx: &mut Context<'_>) -> Poll<()> {
-    if !session.client.is_watched() {
+fn poll_gone(session: &Session, client: &Client, cx: &mut Context<'_>) -> Poll<()> {
+    if !client.is_watched() {
         session.watchdog.begin(Wait::Unwatched, UNWATCHED);
         if !session.watchdog.poll_passed(Wait::Unwatched, cx) {
             return Poll::Pending;
         }
     }
-    session.client.poll_gone(&session.local.arena, cx)
+    client.poll_gone(&session.local.arena, cx)
 }
 
 /// A response on its way to the client.
 struct Writing<'a> {
     session: &'a Session,
+    client: &'a Client,
     asked: Asked,
     /// Until it is encoded.
     head: Option<ResponseHead>,
@@ -213,14 +210,18 @@ enum Gathered {
 }
 
 impl<'a> Writing<'a> {
-    fn new(session: &'a Session, asked: Asked, (head, body): (ResponseHead, ResponseBody)) -> Self {
+    fn new(
+        session: &'a Session,
+        client: &'a Client,
+        asked: Asked,
+        (head, body): (ResponseHead, ResponseBody),
+    ) -> Self {
         let framing = BodyEncoder::Empty;
-        Self { session, asked, head: Some(head), body: Some(body), framing, broken: false }
+        Self { session, client, asked, head: Some(head), body: Some(body), framing, broken: false }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
-        let Self { session, .. } = *self;
-        let client = &session.client;
+        let Self { session, client, .. } = *self;
         loop {
             match self.poll_flush(cx) {
                 Ok(Poll::Ready(())) => {}
@@ -245,7 +246,7 @@ impl<'a> Writing<'a> {
             }
             match gathered {
                 Gathered::Waiting if client.is_flushed() => {
-                    return poll_gone(session, cx).map(|()| End::Closed);
+                    return poll_gone(session, client, cx).map(|()| End::Closed);
                 }
                 Gathered::Enough | Gathered::Waiting | Gathered::End => {}
             }
@@ -254,7 +255,7 @@ impl<'a> Writing<'a> {
 
     /// Writes what the client has not taken yet, as long as it takes some.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Result<Poll<()>, End> {
-        let Session { client, watchdog, client_stuck, .. } = self.session;
+        let Self { client, session: Session { watchdog, client_stuck, .. }, .. } = *self;
         while !client.is_flushed() {
             match client.poll_flush(cx) {
                 Poll::Ready(Ok(_taken)) => watchdog.end(Wait::ClientReads),
@@ -279,10 +280,10 @@ impl<'a> Writing<'a> {
 
     fn encode_head(&mut self, out: &mut Outgoing, cx: &mut Context<'_>) {
         let Some(head) = self.head.take() else { return };
-        let Self { session, .. } = *self;
+        let Self { session, client, .. } = *self;
         let relayed = self.body.as_ref().is_some_and(ResponseBody::is_relayed);
         // An answer of our own to a request that is still coming in: take the rest if it is here already.
-        let whole = relayed || session.client.skip_request(&session.local.arena, cx);
+        let whole = relayed || client.skip_request(&session.local.arena, cx);
         self.asked.persistent &= whole && !session.is_last_exchange();
         let framing = ResponseFraming {
             version: self.asked.version,
@@ -322,7 +323,7 @@ impl<'a> Writing<'a> {
 
     /// The last byte is written: what comes now.
     fn end(&self, cx: &mut Context<'_>) -> End {
-        let client = &self.session.client;
+        let client = self.client;
         if self.broken {
             // Only a reset tells a client that waits for the connection's end that this was not the body's.
             return if self.framing == BodyEncoder::UntilClose { End::Reset } else { End::Closed };
@@ -343,13 +344,22 @@ impl<'a> Writing<'a> {
     }
 }
 
+/// The client began with HTTP/2 (RFC 9113 section 3.3): what it sent goes on to that.
+async fn go_over_to_http2(session: &Session) {
+    let Some(client) = session.client.http1() else { return };
+    session.watchdog.clear();
+    let (socket, early) = client.take_wire();
+    let incoming = Incoming { socket, peer: session.peer, early, facts: session.facts.clone() };
+    http2::serve(Rc::clone(&session.local), session.listener(), incoming).await;
+}
+
 /// Answers a request that is no exchange, because its head never was whole or sound.
 async fn refuse(session: &Rc<Session>, failure: Box<Failure>) {
+    let Some(client) = session.client.http1() else { return };
     let mut out = Outgoing::default();
     out.text().extend_from_slice(&respond::raw(&failure, session.hsts()));
     let status = failure.status();
     exchange::log_refused(session, *failure);
-    let client = &session.client;
     let written = poll_fn(|cx| match client.send(&mut out, cx) {
         Ok(()) => client.poll_flush(cx).map_ok(|_taken| ()),
         Err(error) => Poll::Ready(Err(error)),
@@ -362,7 +372,7 @@ async fn refuse(session: &Rc<Session>, failure: Box<Failure>) {
 
 /// Says that no more will come, and takes what the client still sends, within bounds.
 async fn linger(session: &Session) {
-    let client = &session.client;
+    let Some(client) = session.client.http1() else { return };
     if poll_fn(|cx| client.with_socket(|socket| Pin::new(socket).poll_shutdown(cx))).await.is_err() {
         return;
     }
@@ -380,7 +390,8 @@ async fn linger(session: &Session) {
 
 /// Ends the connection such that the client can't take what it has for the whole, and the kernel keeps nothing.
 fn reset(session: &Session) {
-    session.client.with_socket(|socket| {
+    let Some(client) = session.client.http1() else { return };
+    client.with_socket(|socket| {
         if let Ok(socket) = socket.watched() {
             let _ = socket2::SockRef::from(&*socket).set_linger(Some(Duration::ZERO));
         }

@@ -15,7 +15,7 @@ use bytes::BytesMut;
 use weir_config::model::{Alpn, Protocol, ProxyHeader};
 
 use super::facts::ClientFacts;
-use super::{http, proxied, tcp};
+use super::{http, http2, proxied, tcp};
 use crate::wire::Socket;
 use crate::worker::local::{Local, LocalListener};
 
@@ -70,8 +70,7 @@ pub(crate) fn serve(local: Rc<Local>, listener: Rc<LocalListener>, incoming: Inc
 fn protocol(local: Rc<Local>, listener: Rc<LocalListener>, incoming: Incoming) -> Serving {
     match listener.listener.config.protocol {
         Protocol::Http => match incoming.alpn() {
-            // Not offered before it can be served: `Alpn::SERVED`.
-            Some(Alpn::Http2) => Box::pin(std::future::ready(())),
+            Some(Alpn::Http2) => Box::pin(http2::serve(local, listener, incoming)),
             Some(Alpn::Http1) | None => Box::pin(http::serve(local, listener, incoming)),
         },
         Protocol::Tcp => Box::pin(tcp::serve(local, listener, incoming)),

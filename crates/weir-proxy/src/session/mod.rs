@@ -1,9 +1,14 @@
 //! A session: one client connection and everything that happens on it.
+//!
+//! A connection that speaks HTTP/2 has many: each of its streams is a session of one exchange, so that an exchange
+//! sees the same thing whatever its client speaks.
 
 pub(crate) mod client;
+mod downstream;
 pub(crate) mod facts;
 mod hello;
 mod http;
+mod http2;
 mod incoming;
 pub(crate) mod passage;
 mod proxied;
@@ -21,6 +26,7 @@ use std::time::Duration;
 use ::http::Version;
 use weir_config::model::{Protocol, ProxyVersion};
 
+pub(crate) use self::downstream::Downstream;
 pub(crate) use self::incoming::{Incoming, Secured, serve};
 
 use self::client::Client;
@@ -34,20 +40,21 @@ use crate::http1::{self, ResponseFraming};
 use crate::wire::Socket;
 use crate::worker::local::{Local, LocalListener};
 
-/// One client connection.
+/// After our last byte, how long and how much we still read: closing a socket with unread bytes would reset
+/// it, and the client might never see the answer (RFC 9112 section 9.6).
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES_MAX: usize = 1 << 20;
+
+/// One client connection, or one stream of one.
 pub(crate) struct Session {
     pub(crate) local: Rc<Local>,
     pub(crate) peer: SocketAddr,
     /// What the layers beneath have found out, if any have.
     facts: Option<Rc<ClientFacts>>,
-    pub(crate) client: Client,
+    pub(crate) client: Downstream,
     pub(crate) watchdog: Watchdog,
-    /// As of the last exchange's snapshot.
-    listener: RefCell<Rc<LocalListener>>,
-    listener_generation: Cell<u64>,
-    /// The listener is gone from the configuration: the session ends with its exchange.
-    orphaned: Cell<bool>,
-    exchanges: Cell<u64>,
+    listener: Followed,
+    exchanges: Cell<u32>,
     /// The present request is in HTTP/1.0.
     http10: Cell<bool>,
     /// The present exchange leaves the connection unfit for another.
@@ -59,18 +66,28 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    fn new(local: Rc<Local>, listener: Rc<LocalListener>, incoming: Incoming) -> Self {
+    /// The session of an HTTP/1 connection.
+    fn http1(local: Rc<Local>, listener: Rc<LocalListener>, incoming: Incoming) -> Self {
         let Incoming { socket, peer, early, facts } = incoming;
         let limits = &listener.listener.config.limits;
+        let client = Client::new(socket, early, head_limits(&listener), limits.request_body_bytes);
+        Self::new(local, listener, peer, facts, Downstream::Http1(client))
+    }
+
+    fn new(
+        local: Rc<Local>,
+        listener: Rc<LocalListener>,
+        peer: SocketAddr,
+        facts: Option<Rc<ClientFacts>>,
+        client: Downstream,
+    ) -> Self {
         Self {
-            client: Client::new(socket, early, head_limits(&listener), limits.request_body_bytes),
+            client,
             watchdog: Watchdog::new(&local),
-            listener_generation: Cell::new(local.view().generation),
+            listener: Followed::new(&local, listener),
             local,
             peer,
             facts,
-            listener: RefCell::new(listener),
-            orphaned: Cell::new(false),
             exchanges: Cell::new(0),
             http10: Cell::new(false),
             spoiled: Cell::new(false),
@@ -81,21 +98,12 @@ impl Session {
 
     /// The listener as the configuration in force has it, or as it last was when it has been removed.
     pub(crate) fn listener(&self) -> Rc<LocalListener> {
-        let view = self.local.view();
-        if self.listener_generation.get() != view.generation {
-            self.listener_generation.set(view.generation);
-            let mut listener = self.listener.borrow_mut();
-            match view.listener(&listener.listener.config.name) {
-                // One that speaks another protocol now is another listener.
-                Some(now) if now.listener.config.protocol == Protocol::Http => {
-                    *listener = Rc::clone(now);
-                    let body_bytes_max = listener.listener.config.limits.request_body_bytes;
-                    self.client.set_limits(head_limits(&listener), body_bytes_max);
-                }
-                Some(_) | None => self.orphaned.set(true),
-            }
+        let changed = self.listener.follow(&self.local);
+        let listener = self.listener.get();
+        if changed && let Downstream::Http1(client) = &self.client {
+            client.set_limits(head_limits(&listener), listener.listener.config.limits.request_body_bytes);
         }
-        Rc::clone(&self.listener.borrow())
+        listener
     }
 
     /// What is known of its TLS, if it has that.
@@ -111,32 +119,38 @@ impl Session {
     /// What `Strict-Transport-Security` is to say; over TLS only (RFC 6797 section 7.2).
     pub(crate) fn hsts(&self) -> Option<Duration> {
         self.tls()?;
-        self.listener.borrow().listener.config.hsts
+        self.listener.get().listener.config.hsts
     }
 
     /// The PROXY header that tells a server who the client is.
     pub(crate) fn proxy_header(&self, version: ProxyVersion) -> Vec<u8> {
-        let local = self.client.with_socket(Socket::local_address);
+        let local = self.client.http1().and_then(|client| client.with_socket(Socket::local_address));
         proxy_header(version, self.peer, local, self.facts.as_deref())
     }
 
     /// Whether the session ends with the present exchange.
     pub(crate) fn is_last_exchange(&self) -> bool {
         self.spoiled.get()
-            || self.orphaned.get()
+            || self.listener.is_gone()
             || self.local.draining()
-            || self.exchanges.get() >= self.listener.borrow().listener.config.limits.requests_per_connection
+            || u64::from(self.exchanges.get())
+                >= self.listener.get().listener.config.limits.requests_per_connection
     }
 
     /// Whether the session is to end as soon as it is idle.
     fn should_end(&self) -> bool {
         self.listener();
-        self.orphaned.get() || self.local.draining()
+        self.listener.is_gone() || self.local.draining()
+    }
+
+    /// Whether the client may begin with HTTP/2, which it can with its first bytes alone.
+    fn may_speak_http2(&self) -> bool {
+        self.exchanges.get() == 0 && self.listener().listener.config.http2.cleartext
     }
 
     /// A request's head is whole: it is an exchange from now on.
     fn exchange_begins(&self, version: Version) {
-        self.exchanges.set(self.exchanges.get() + 1);
+        self.exchanges.set(self.exchanges.get().saturating_add(1));
         self.http10.set(version == Version::HTTP_10);
         self.watchdog.clear();
         self.watchdog.set_spare(false);
@@ -147,7 +161,11 @@ impl Session {
         if self.http10.get() {
             return;
         }
-        exchange::interim(&mut head, &self.listener.borrow().listener.config);
+        exchange::interim(&mut head, &self.listener.get().listener.config);
+        let client = match &self.client {
+            Downstream::Http1(client) => client,
+            Downstream::Http2(stream) => return stream.interim(&head),
+        };
         let framing = ResponseFraming {
             version: Version::HTTP_11,
             to_head: false,
@@ -156,8 +174,16 @@ impl Session {
         };
         self.local.with_outgoing(|out| {
             http1::response_head(out.text(), &head, framing);
-            let _ = self.client.send(out, cx); // whoever writes next finds out what is wrong
+            let _ = client.send(out, cx); // whoever writes next finds out what is wrong
         });
+    }
+
+    /// In which version a request without a head is answered.
+    pub(crate) fn version(&self) -> Version {
+        match self.client {
+            Downstream::Http1(_) => Version::HTTP_11,
+            Downstream::Http2(_) => Version::HTTP_2,
+        }
     }
 
     /// The present exchange leaves the connection unfit for another.
@@ -171,11 +197,73 @@ impl Session {
     }
 }
 
+/// A tunnel that was prepared and never run holds its session, which holds it: let go of it at the end.
+struct Untangle(Rc<Session>);
+
+impl Drop for Untangle {
+    fn drop(&mut self) {
+        let tunnel = self.0.tunnel.borrow_mut().take();
+        drop(tunnel);
+    }
+}
+
+/// A listener, followed through configurations.
+struct Followed {
+    /// As the configuration in force has it, or as it last was when it has been removed.
+    listener: RefCell<Rc<LocalListener>>,
+    /// Of that configuration; [`GONE`](Self::GONE) once the listener is gone from it, and the session ends with its
+    /// exchange.
+    generation: Cell<u64>,
+}
+
+impl Followed {
+    const GONE: u64 = u64::MAX;
+
+    fn new(local: &Local, listener: Rc<LocalListener>) -> Self {
+        let generation = Cell::new(local.view().generation);
+        Self { listener: RefCell::new(listener), generation }
+    }
+
+    /// Looks at the configuration in force; whether the listener is another one than before.
+    fn follow(&self, local: &Local) -> bool {
+        let view = local.view();
+        if self.is_gone() || self.generation.replace(view.generation) == view.generation {
+            return false;
+        }
+        let mut listener = self.listener.borrow_mut();
+        match view.listener(&listener.listener.config.name) {
+            // One that speaks another protocol now is another listener.
+            Some(now) if now.listener.config.protocol == Protocol::Http => *listener = Rc::clone(now),
+            Some(_) | None => self.generation.set(Self::GONE),
+        }
+        true
+    }
+
+    fn get(&self) -> Rc<LocalListener> {
+        Rc::clone(&self.listener.borrow())
+    }
+
+    fn is_gone(&self) -> bool {
+        self.generation.get() == Self::GONE
+    }
+}
+
 fn head_limits(listener: &LocalListener) -> HeadLimits {
     let limits = &listener.listener.config.limits;
     HeadLimits {
         head_bytes: limits.request_head_bytes,
         fields: limits.request_fields,
         uri_bytes: limits.uri_bytes,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An idle connection is this and its socket: what the rare sessions need is boxed.
+    #[test]
+    fn a_session_stays_small() {
+        assert!(size_of::<Session>() <= 512, "{}", size_of::<Session>());
     }
 }

@@ -12,10 +12,11 @@ use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::Session;
 use super::client::Client;
+use super::http2;
 use super::relay::{Relay, Stream};
 use super::watchdog::Wait;
+use super::{Downstream, Session};
 use crate::exchange::Exchange;
 use crate::upstream::tunnel::TunnelEnd;
 use crate::worker::local::Lease;
@@ -39,8 +40,11 @@ impl Tunnel {
         exchange.release_view(); // a tunnel outlives configurations
         drop(listener);
         let watchdog = &session.watchdog;
-        let from_client = session.client.take_stash();
-        let mut relay = Relay::new(ClientSocket(&session.client), &from_client, upstream, &from_server);
+        let (client, from_client) = match &session.client {
+            Downstream::Http1(client) => (ClientEnd::Http1(client), client.take_stash()),
+            Downstream::Http2(stream) => (ClientEnd::Http2(stream), BytesMut::new()),
+        };
+        let mut relay = Relay::new(client, &from_client, upstream, &from_server);
         drop((from_client, from_server));
         poll_fn(|cx| {
             let mut moved = false;
@@ -76,30 +80,45 @@ impl Tunnel {
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// The client's end, which stays with its session.
-struct ClientSocket<'a>(&'a Client);
+enum ClientEnd<'a> {
+    Http1(&'a Client),
+    Http2(&'a http2::Stream),
+}
 
-impl Stream for ClientSocket<'_> {
+impl Stream for ClientEnd<'_> {
     fn plain(&self) -> Option<&TcpStream> {
         None // it is lent for a moment at a time
     }
 }
 
-impl AsyncRead for ClientSocket<'_> {
+impl AsyncRead for ClientEnd<'_> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.0.with_socket(|socket| Pin::new(socket).poll_read(cx, buf))
+        match *self {
+            Self::Http1(client) => client.with_socket(|socket| Pin::new(socket).poll_read(cx, buf)),
+            Self::Http2(stream) => stream.poll_read(cx, buf),
+        }
     }
 }
 
-impl AsyncWrite for ClientSocket<'_> {
+impl AsyncWrite for ClientEnd<'_> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.0.with_socket(|socket| Pin::new(socket).poll_write(cx, bytes))
+        match *self {
+            Self::Http1(client) => client.with_socket(|socket| Pin::new(socket).poll_write(cx, bytes)),
+            Self::Http2(stream) => stream.poll_write(cx, bytes),
+        }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.with_socket(|socket| Pin::new(socket).poll_flush(cx))
+        match *self {
+            Self::Http1(client) => client.with_socket(|socket| Pin::new(socket).poll_flush(cx)),
+            Self::Http2(_) => Poll::Ready(Ok(())), // its connection writes by itself
+        }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.with_socket(|socket| Pin::new(socket).poll_shutdown(cx))
+        match *self {
+            Self::Http1(client) => client.with_socket(|socket| Pin::new(socket).poll_shutdown(cx)),
+            Self::Http2(stream) => Poll::Ready(stream.end()),
+        }
     }
 }

@@ -194,10 +194,7 @@ impl Drop for Ended {
     fn drop(&mut self) {
         self.local.counters().sessions_closed.add(1);
         self.listener.counters().sessions_closed.add(1);
-        if std::thread::panicking() {
-            self.local.counters().panics.add(1);
-            tracing::error!(worker = self.local.id, "a session ended by a defect in Weir; please report it");
-        }
+        self.local.note_panic();
     }
 }
 

@@ -49,6 +49,8 @@ pub(crate) struct Local {
     pub(crate) sessions: Sessions,
     /// When the limit on sessions was last found reached.
     pub(crate) limit_reached: Cell<Option<Instant>>,
+    /// The fields of all HTTP/2 requests under way.
+    pub(crate) http2_header_bytes: Cell<u64>,
     /// No new exchange on kept connections: every session ends with its exchange.
     draining: Cell<bool>,
     /// Wakes the sessions when `draining` is set or a listener went away.
@@ -60,6 +62,8 @@ pub(crate) struct Local {
 /// A snapshot as one worker uses it.
 pub(crate) struct View {
     pub(crate) generation: u64,
+    /// This worker's part of the limit on the fields of HTTP/2 requests under way.
+    pub(crate) http2_header_bytes_max: u64,
     listeners: Vec<Rc<LocalListener>>,
     pools: Vec<Rc<LocalPool>>,
 }
@@ -115,6 +119,7 @@ impl Local {
             start,
             sessions: Sessions::default(),
             limit_reached: Cell::new(None),
+            http2_header_bytes: Cell::new(0),
             draining: Cell::new(false),
             attention: tokio::sync::Notify::new(),
             cache: RefCell::new(cache),
@@ -182,6 +187,14 @@ impl Local {
         self.shared.sessions_max().div_ceil(self.shared.mailboxes.len() as u64)
     }
 
+    /// Counts a session that a defect ends; to be asked in the drop of what it is served with.
+    pub(crate) fn note_panic(&self) {
+        if std::thread::panicking() {
+            self.counters().panics.add(1);
+            tracing::error!(worker = self.id, "a session ended by a defect in Weir; please report it");
+        }
+    }
+
     pub(crate) fn counters(&self) -> &WorkerCounters {
         self.shared.counters.of(self.id)
     }
@@ -196,6 +209,7 @@ impl View {
             .collect();
         Self {
             generation: snapshot.generation,
+            http2_header_bytes_max: snapshot.config.limits.http2_header_bytes.div_ceil(workers as u64),
             listeners: snapshot
                 .listeners
                 .iter()

@@ -37,11 +37,22 @@ pub(super) fn keys(name: &Name, at: NodeId, raw: &raw::Listener, cx: &mut Contex
     match protocol {
         Protocol::Http => {}
         Protocol::Tcp | Protocol::Udp => {
-            for (key, node) in [("forwarded", raw.forwarded.node), ("limits", raw.limits.node)] {
+            let hsts = raw.hsts.as_ref().map_or(NodeId::NONE, |hsts| hsts.node);
+            let of_requests = [
+                ("forwarded", raw.forwarded.node),
+                ("limits", raw.limits.node),
+                ("http2", raw.http2.node),
+                ("https_redirect", raw.https_redirect.node),
+                ("hsts", hsts),
+            ];
+            for (key, node) in of_requests {
                 if stands(node) {
                     let problem = meaningless(key).hint("it is for requests: `protocol: http`");
                     cx.warning(cx.tree.naming_key(node), problem);
                 }
+            }
+            if let (Protocol::Udp, Some(tls)) = (protocol, &raw.tls) {
+                cx.problem(cx.tree.naming_key(tls.node), meaningless("tls").hint("TLS needs TCP; remove it"));
             }
         }
     }
