@@ -459,7 +459,8 @@ fn what_a_pools_servers_speak() {
     told_of_pool("protocol: h2", &["11:15: expected `http1` or `http2`, found `h2`"]);
     told_of_pool("http2: { streams: 0 }", &["11:23: 0 is not between 1 and 10000"]);
     told_of_pool("http2: { stream_window: 1KiB }", &["11:29: `1KiB` is not between 16KiB and 16MiB"]);
-    told_of_pool("{ protocol: http2, http2: { connections: 2, streams: 10, stream_window: 1MiB } }", &[]);
+    let good = "protocol: http2\n    http2: { connections: 2, streams: 10, stream_window: 1MiB }";
+    told_of_pool(good, &[]);
 }
 
 #[test]

@@ -436,6 +436,9 @@ fn pool() -> impl Strategy<Value = Pool> {
                     .collect();
                 servers.sort_by(|a, b| a.name.cmp(&b.name));
                 servers.dedup_by(|a, b| a.name == b.name);
+                // Shared connections are nobody's.
+                let proxy_protocol =
+                    if protocol == PoolProtocol::Http2 { ProxyVersion::None } else { proxy_protocol };
                 Pool {
                     name: "".into(),
                     protocol,
