@@ -93,6 +93,7 @@ fuzz: ## Each fuzz target for a while (FUZZ_SECONDS=20), where a nightly toolcha
 	@tools/fuzz $(FUZZ_SECONDS)
 
 # WEIR=, HAPROXY=, NGINX=, CADDY= and ENVOY= name other binaries; with WEIR= only the benchmark is built.
+# CASES= is all, http, tls, h2, tcp or single cases; docs/benchmark.md has them.
 # BENCH= is for any other option: `make bench BENCH=--help` lists them.
 bench: ## Compare Weir with other proxies here (ROUNDS= SECONDS= CASES= PEERS= WEIR= HAPROXY= …)
 	@tools/need rust bench
@@ -109,7 +110,7 @@ microbench: ## How long each piece of the way of a request takes, alone (ONLY=)
 	@tools/need rust
 	cargo bench --locked --package weir-proxy --bench hot --profile $(PROFILE) -- $(ONLY)
 
-# Where WEIR= names another binary, Weir isn't built. CASE= is one of 0b, 1k, 0b-close and 0b-log.
+# Where WEIR= names another binary, Weir isn't built. CASE= is one of 0b, 1k, 0b-close, 0b-log, https, h2 and tcp.
 profile: ## Where a request's instructions, allocations and system calls are (WEIR= CASE= ROWS=)
 	@tools/need rust profile
 	@[[ -n "$(WEIR)" ]] || $(MAKE) --no-print-directory build

@@ -10,6 +10,7 @@
 )]
 
 mod admin;
+mod certificates;
 mod client;
 mod directory;
 mod dns;
@@ -21,11 +22,12 @@ mod weir;
 mod wire;
 
 pub use admin::Admin;
+pub use certificates::{Authority, Wanted, openssl};
 pub use client::{Client, Response, get};
 pub use directory::Directory;
 pub use dns::NameServer;
 pub use message::Head;
 pub use origin::{Origin, Peer, Request, ok};
-pub use program::{Program, curl};
+pub use program::{Program, curl, installed, try_curl};
 pub use waiting::{PATIENCE, eventually, until};
 pub use weir::{Signal, Weir, list, one_pool, weir};

@@ -1,12 +1,13 @@
-//! A program that somebody else wrote, running for one test.
+//! Programs that other people wrote, running for one test.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
-use crate::{Client, Directory, eventually};
+use crate::{Client, Directory, Origin, eventually};
 
 /// A running program, killed when it is dropped.
+#[derive(Debug)]
 pub struct Program {
     child: Child,
     /// Where it keeps its things.
@@ -14,26 +15,47 @@ pub struct Program {
 }
 
 impl Program {
+    /// Starts one that is to accept at `address`, and waits until it does.
+    ///
+    /// # Panics
+    /// When it doesn't.
+    #[track_caller]
+    pub fn serving(address: SocketAddr, command: &mut Command) -> Self {
+        Self::serving_in(Directory::new(), address, command)
+    }
+
+    #[track_caller]
+    fn serving_in(directory: Directory, address: SocketAddr, command: &mut Command) -> Self {
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let child = child.unwrap_or_else(|error| panic!("{command:?}: {error}; `make test` installs it"));
+        let program = Self { child, directory };
+        eventually(&format!("{command:?} accepts"), || Client::try_connect(address).is_ok());
+        program
+    }
+
     /// Starts a program from the system's folders with these arguments and waits until it accepts at `address`.
     ///
     /// # Panics
     /// When it is not installed, or does not accept.
     #[track_caller]
     pub fn start(directory: Directory, name: &str, arguments: &[&str], address: SocketAddr) -> Self {
-        let folders = ["/usr/sbin", "/usr/bin", "/usr/local/bin"].map(PathBuf::from);
-        let found = folders.iter().map(|folder| folder.join(name)).find(|path| path.exists());
-        let child =
-            Command::new(found.unwrap_or_else(|| panic!("{name} is not installed; `make test` does")))
-                .args(arguments)
-                .current_dir(directory.path())
-                .stdin(Stdio::piped())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-                .unwrap();
-        let program = Self { child, directory };
-        eventually(&format!("{name} accepts"), || Client::try_connect(address).is_ok());
-        program
+        let mut command = installed(name);
+        command.args(arguments).current_dir(directory.path());
+        Self::serving_in(directory, address, &mut command)
+    }
+
+    /// Takes TLS off what is sent to `address`, as a client that believes `ca` and asks for `name`: a port to which
+    /// plain text is sent.
+    ///
+    /// # Panics
+    /// When socat does not start.
+    #[track_caller]
+    pub fn tls_client(address: SocketAddr, ca: &str, name: &str) -> (Self, SocketAddr) {
+        let port = Origin::free();
+        let mut command = installed("socat");
+        command.arg(format!("TCP-LISTEN:{},bind={},fork,reuseaddr,nodelay", port.port(), port.ip()));
+        command.arg(format!("OPENSSL:{address},cafile={ca},commonname={name},snihost={name},nodelay"));
+        (Self::serving(port, &mut command), port)
     }
 
     /// HAProxy with this configuration, below a `global` and a `defaults` section.
@@ -85,18 +107,30 @@ impl Drop for Program {
     }
 }
 
+/// A program that the system has in one of the usual places.
+pub fn installed(name: &str) -> Command {
+    let places = ["/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin"];
+    let found = places.iter().map(|place| PathBuf::from(place).join(name)).find(|path| path.exists());
+    Command::new(found.unwrap_or_else(|| panic!("{name} is not installed; `make test` does")))
+}
+
+/// Runs curl; all that it says.
+///
+/// # Panics
+/// When there is none.
+pub fn try_curl(arguments: &[&str]) -> Output {
+    let mut command = Command::new("curl");
+    command.args(["--silent", "--show-error", "--max-time", "20"]).args(arguments).stdin(Stdio::null());
+    command.output().expect("curl is installed; `make test` does")
+}
+
 /// Runs curl; its standard output.
 ///
 /// # Panics
 /// When it fails.
 #[track_caller]
 pub fn curl(arguments: &[&str]) -> String {
-    let output = Command::new("curl")
-        .args(["--silent", "--show-error", "--max-time", "20"])
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .expect("curl is installed; `make test` does");
+    let output = try_curl(arguments);
     assert!(output.status.success(), "curl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }

@@ -7,12 +7,14 @@
 use std::cell::{Ref, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, Semaphore};
 use weir_config::model::Admin;
-use weir_config::{Config, Diagnostics, Parsed};
+use weir_config::tls::{self, Tls};
+use weir_config::{Diagnostics, Ready};
 use weir_proxy::{Applied, Proxy};
 
 use crate::failure::{BindError, ReloadError, StartError};
@@ -30,6 +32,8 @@ pub struct Operator {
     /// The last one is that of `admin.bind`; those before it answer what they have begun.
     servers: RefCell<Vec<Server>>,
     reloads: RefCell<Reloads>,
+    /// What of the files of the configuration in force is broken now; said once.
+    broken_files: RefCell<Vec<String>>,
     /// Held by the reload that is under way.
     reloading: Mutex<()>,
     pub(crate) uploads: Semaphore,
@@ -43,15 +47,16 @@ pub(crate) struct Reloaded {
 }
 
 impl Operator {
-    /// Starts the data plane with `config`, and serves the admin API on the current `LocalRuntime`.
+    /// Starts the data plane with a configuration, and serves the admin API on the current `LocalRuntime`.
     ///
     /// # Errors
     /// See [`StartError`]; nothing serves then.
-    pub async fn start(config: Config) -> Result<Rc<Self>, StartError> {
+    pub async fn start(ready: Ready) -> Result<Rc<Self>, StartError> {
+        let Ready { config, tls, warnings: _ } = ready;
         let token = read_token(config.admin.clone()).await?;
         let bind = config.admin.bind;
         let listener = server::bind(bind, None).map_err(|source| BindError { address: bind, source })?;
-        let proxy = Proxy::start(config).await?;
+        let proxy = Proxy::start(config, Arc::new(tls)).await?;
         let now = SystemTime::now();
         let reloads = Reloads::new(proxy.snapshot().generation, now);
         Ok(Rc::new_cyclic(|operator| Self {
@@ -59,6 +64,7 @@ impl Operator {
             token: RefCell::new(token),
             servers: RefCell::new(vec![Server::spawn(bind, listener, operator.clone())]),
             reloads: RefCell::new(reloads),
+            broken_files: RefCell::default(),
             reloading: Mutex::new(()),
             uploads: Semaphore::new(UPLOADS_MAX),
             started: (Instant::now(), now),
@@ -86,6 +92,39 @@ impl Operator {
             tracing::warn!(line = warning.line, column = warning.column, "{}", warning.message);
         }
         Ok(applied)
+    }
+
+    /// Takes what changed in the files that the configuration in force names: certificates, keys, authorities. A
+    /// broken file changes nothing and is logged, once.
+    pub async fn refresh_files(self: &Rc<Self>) {
+        let _alone = self.reloading.lock().await;
+        let snapshot = self.proxy.snapshot();
+        let config = Arc::clone(&snapshot.config);
+        let before = Arc::clone(&snapshot.tls);
+        drop(snapshot); // it may be large, and this takes a while
+        if config.listeners.iter().all(|listener| listener.tls.is_none())
+            && config.pools.iter().all(|pool| pool.tls.is_none())
+        {
+            return;
+        }
+        let refreshed = tokio::task::spawn_blocking({
+            let (config, before) = (Arc::clone(&config), Arc::clone(&before));
+            move || tls::refresh(&config, &before)
+        });
+        let Ok((tls, broken)) = refreshed.await else {
+            return tracing::error!("a defect in Weir ended the look at certificates; please report it");
+        };
+        let known = self.broken_files.replace(broken.clone());
+        for message in broken.iter().filter(|message| !known.contains(message)) {
+            tracing::error!(cause = message, "a file for TLS is of no use; what was read before serves on");
+        }
+        if tls.is_same(&before) {
+            return;
+        }
+        match self.proxy.apply((*config).clone(), Arc::new(tls)).await {
+            Ok(Applied { generation, .. }) => tracing::info!(generation, "changed certificates taken"),
+            Err(error) => tracing::warn!(%error, "changed certificates not taken"),
+        }
     }
 
     /// Counts a reload that failed before there was a text to load.
@@ -139,11 +178,12 @@ impl Operator {
     }
 
     async fn replace_alone(self: &Rc<Self>, text: String) -> Result<Reloaded, ReloadError> {
-        let Parsed { config, warnings } = parse(text).await?.map_err(ReloadError::Invalid)?;
+        let before = Arc::clone(&self.proxy.snapshot().tls);
+        let Ready { config, tls, warnings } = load(text, before).await?.map_err(ReloadError::Invalid)?;
         let token = read_token(config.admin.clone()).await?;
         let bind = config.admin.bind;
         let moved = self.bind_if_moved(bind)?;
-        let applied = self.proxy.apply(config).await?;
+        let applied = self.proxy.apply(config, Arc::new(tls)).await?;
         *self.token.borrow_mut() = token;
         if let Some(listener) = moved {
             let server = Server::spawn(bind, listener, Rc::downgrade(self));
@@ -173,10 +213,10 @@ impl Operator {
     }
 }
 
-/// Reads a configuration apart from the main thread, which has others to answer meanwhile.
-pub(crate) async fn parse(text: String) -> Result<Result<Parsed, Diagnostics>, ReloadError> {
-    let parsed = tokio::task::spawn_blocking(move || weir_config::parse(&text)).await;
-    parsed.map_err(|_| ReloadError::Defect)
+/// Reads a configuration and its files apart from the main thread, which has others to answer meanwhile.
+pub(crate) async fn load(text: String, before: Arc<Tls>) -> Result<Result<Ready, Diagnostics>, ReloadError> {
+    let loaded = tokio::task::spawn_blocking(move || weir_config::load(&text, &before)).await;
+    loaded.map_err(|_| ReloadError::Defect)
 }
 
 /// Reads the token that `admin` names, apart from the main thread: the file may be far away.

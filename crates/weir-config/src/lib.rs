@@ -17,6 +17,7 @@ mod raw;
 mod reference;
 mod schema;
 mod suggest;
+pub mod tls;
 mod tree;
 mod validate;
 
@@ -36,6 +37,30 @@ pub struct Parsed {
     pub config: Config,
     /// What is allowed in it and yet probably a mistake.
     pub warnings: Diagnostics,
+}
+
+/// A valid file, with what is in the files that it names.
+#[derive(Debug)]
+pub struct Ready {
+    /// What it means.
+    pub config: Config,
+    /// Its TLS.
+    pub tls: tls::Tls,
+    /// What is allowed in it and yet probably a mistake.
+    pub warnings: Diagnostics,
+}
+
+/// Reads a configuration file and the files that it names; `before` is what the last one had, of which only what
+/// changed is read again.
+///
+/// # Errors
+/// Everything that is wrong with `text`; if nothing is, everything that is wrong with the files.
+pub fn load(text: &str, before: &tls::Tls) -> Result<Ready, Diagnostics> {
+    let Parsed { config, warnings } = parse(text)?;
+    match tls::load(text, &config, before) {
+        Ok(tls::Loaded { tls, warnings: more }) => Ok(Ready { config, tls, warnings: warnings.with(more) }),
+        Err(found) => Err(warnings.with(found)),
+    }
 }
 
 /// Reads a configuration file.

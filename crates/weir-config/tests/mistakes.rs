@@ -431,11 +431,19 @@ fn balancing() {
 }
 
 #[test]
+fn what_a_pools_servers_speak() {
+    told_of_pool("protocol: h2", &["11:15: expected `http1` or `http2`, found `h2`"]);
+    told_of_pool("http2: { streams: 0 }", &["11:23: 0 is not between 1 and 10000"]);
+    told_of_pool("http2: { stream_window: 1KiB }", &["11:29: `1KiB` is not between 16KiB and 16MiB"]);
+    told_of_pool("{ protocol: http2, http2: { connections: 2, streams: 10, stream_window: 1MiB } }", &[]);
+}
+
+#[test]
 fn checks() {
-    told_of_pool("check: {}", &["11:5: this check has none of `http`, `tcp` (give it one of them)"]);
+    told_of_pool("check: {}", &["11:5: this check has none of `http`, `grpc`, `tcp` (give it one of them)"]);
     told_of_pool(
         "check: { http: /, tcp: true }",
-        &["11:23: `tcp` cannot stand beside `http` (a check has exactly one of `http`, `tcp`)"],
+        &["11:23: `tcp` cannot stand beside `http` (a check has exactly one of `http`, `grpc`, `tcp`)"],
     );
     told_of_pool(
         "check: { tcp: false }",
@@ -444,6 +452,17 @@ fn checks() {
     told_of_pool(
         "check: { http: healthz }",
         &["11:20: the path `healthz` does not begin with `/` (did you mean `/healthz`?)"],
+    );
+    told_of_pool(
+        "check: { grpc: shop.Cart }",
+        &[
+            "11:20: expected `true`, or a mapping such as `{ service: shop.Cart }`, found the text `shop.Cart`",
+        ],
+    );
+    told_of_pool("check: { grpc: { service: shop.Cart, host: api.internal } }", &[]);
+    told_of_pool(
+        "check: { http: { path: /, protocol: http3 } }",
+        &["11:41: expected `http1` or `http2`, found `http3` (did you mean `http1`?)"],
     );
     told_of_pool("check: { http: /, rise: 0 }", &["11:29: 0 is not between 1 and 1000"]);
     told_of_pool("check: { tcp: {}, timeout: 3s, interval: 2s }", &[]);

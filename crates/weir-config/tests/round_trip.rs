@@ -4,6 +4,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU16;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use proptest::collection::vec;
@@ -171,10 +172,15 @@ fn limits() -> impl Strategy<Value = ListenerLimits> {
 }
 
 fn listener(pools: usize) -> impl Strategy<Value = Listener> {
-    let timeouts =
-        (time(), time(), time(), time()).prop_map(|(request_head, body_idle, keep_alive, tunnel_idle)| {
-            ListenerTimeouts { request_head, body_idle, keep_alive, tunnel_idle }
-        });
+    let timeouts = (time(), time(), time(), time(), time()).prop_map(
+        |(tls_handshake, request_head, body_idle, keep_alive, tunnel_idle)| ListenerTimeouts {
+            tls_handshake,
+            request_head,
+            body_idle,
+            keep_alive,
+            tunnel_idle,
+        },
+    );
     let forwarded = any::<(bool, bool, bool)>().prop_map(|(x_forwarded, forwarded, via)| ForwardedFields {
         x_forwarded,
         forwarded,
@@ -189,29 +195,83 @@ fn listener(pools: usize) -> impl Strategy<Value = Listener> {
         routes,
         (select(vec![Protocol::Http, Protocol::Tcp, Protocol::Udp]), any::<bool>()),
         (time(), 1_u32..=1_000_000, proptest::option::of(1_u32..=1_000_000)),
+        (proptest::option::of(listener_tls()), any::<bool>(), proptest::option::of(1_u64..87_600 * 3600)),
     )
-        .prop_map(move |((binds, trusted_proxies, forwarded), timeouts, limits, routes, of, udp)| {
-            let (protocol, proxies) = of;
-            let routes: Vec<Route> = routes;
-            let udp = Udp { idle: udp.0, flows: udp.1, answers: udp.2 };
-            Listener {
-                name: "".into(),
-                // Filled in when all are there: names and binds are unique.
-                bind: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0)); binds],
-                protocol,
-                proxy_protocol: if proxies && protocol != Protocol::Udp && !trusted_proxies.is_empty() {
-                    ProxyHeader::Required
-                } else {
-                    ProxyHeader::Refused
-                },
-                trusted_proxies,
-                forwarded,
-                timeouts,
-                limits,
-                udp: if protocol == Protocol::Udp { udp } else { Udp::default() },
-                routes: routes.into_iter().filter_map(|r| for_protocol(r, protocol, pools)).collect(),
-            }
-        })
+        .prop_map(
+            move |((binds, trusted_proxies, forwarded), timeouts, limits, routes, of, udp, secure)| {
+                let (protocol, proxies) = of;
+                let (tls, redirect, hsts) = secure;
+                let tls = tls.filter(|_| protocol == Protocol::Http);
+                let http = protocol == Protocol::Http;
+                let routes: Vec<Route> = routes;
+                let udp = Udp { idle: udp.0, flows: udp.1, answers: udp.2 };
+                Listener {
+                    name: "".into(),
+                    // Filled in when all are there: names and binds are unique.
+                    bind: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0)); binds],
+                    protocol,
+                    proxy_protocol: if proxies && protocol != Protocol::Udp && !trusted_proxies.is_empty() {
+                        ProxyHeader::Required
+                    } else {
+                        ProxyHeader::Refused
+                    },
+                    https_redirect: redirect && tls.is_none() && http,
+                    hsts: hsts.filter(|_| http).map(Duration::from_secs),
+                    tls,
+                    trusted_proxies,
+                    forwarded,
+                    timeouts,
+                    limits,
+                    udp: if protocol == Protocol::Udp { udp } else { Udp::default() },
+                    routes: routes.into_iter().filter_map(|r| for_protocol(r, protocol, pools)).collect(),
+                }
+            },
+        )
+}
+
+fn listener_tls() -> impl Strategy<Value = ListenerTls> {
+    let file = || "/[a-z /]{1,10}".prop_map(PathBuf::from);
+    let some = move || proptest::option::of(file());
+    let certificates = vec((file(), some(), some()), 1..3).prop_map(|files| {
+        files
+            .into_iter()
+            .map(|(certificate, key, ocsp)| CertificateFiles { certificate, key, ocsp })
+            .collect()
+    });
+    let mode = select(vec![
+        ClientCertificateMode::None,
+        ClientCertificateMode::Optional,
+        ClientCertificateMode::Required,
+    ]);
+    let header = proptest::option::of(Just(http::HeaderName::from_static("x-subject")));
+    let clients = (mode, file(), some(), header).prop_map(|(mode, ca, crl, header)| ClientCertificates {
+        mode,
+        ca,
+        crl,
+        header,
+    });
+    (certificates, any::<(bool, bool)>(), proptest::option::of(clients)).prop_map(
+        |(certificates, (strict_sni, new), client_certificates)| ListenerTls {
+            certificates,
+            strict_sni,
+            min_version: if new { TlsVersion::V1_3 } else { TlsVersion::V1_2 },
+            client_certificates,
+            ..ListenerTls::default()
+        },
+    )
+}
+
+fn pool_tls() -> impl Strategy<Value = PoolTls> {
+    let some = || proptest::option::of("/[a-z /]{1,10}".prop_map(PathBuf::from));
+    (any::<bool>(), some(), proptest::option::of(host()), proptest::option::of((some(), some()))).prop_map(
+        |(verified, ca, server_name, own)| PoolTls {
+            verify: if verified { Verify::Full } else { Verify::None },
+            ca,
+            server_name,
+            key: own.clone().and_then(|(certificate, key)| certificate.and(key)),
+            certificate: own.and_then(|(certificate, _)| certificate),
+        },
+    )
 }
 
 fn server() -> impl Strategy<Value = Server> {
@@ -244,11 +304,20 @@ fn check() -> impl Strategy<Value = Check> {
                 method: http::Method::HEAD,
                 path,
                 host,
+                protocol: Some(PoolProtocol::Http1),
                 expect: StatusRanges(ranges),
                 body_contains,
             })
         });
-    let kind = prop_oneof![Just(CheckKind::Tcp), Just(CheckKind::Http(HttpCheck::default())), http];
+    let grpc = (text(), proptest::option::of(host()))
+        .prop_map(|(service, host)| CheckKind::Grpc(GrpcCheck { service, host }));
+    let kind = prop_oneof![
+        Just(CheckKind::Tcp),
+        Just(CheckKind::Http(HttpCheck::default())),
+        Just(CheckKind::Grpc(GrpcCheck::default())),
+        http,
+        grpc
+    ];
     (
         kind,
         time(),
@@ -267,6 +336,7 @@ fn check() -> impl Strategy<Value = Check> {
             fall: 3,
             jitter_percent,
             port,
+            tls: false,
             proxy_protocol: ProxyVersion::None,
         })
 }
@@ -299,6 +369,10 @@ fn pool() -> impl Strategy<Value = Pool> {
             response_fields,
         },
     );
+    let http2 = (1_u32..=65_535, 1_u32..=10_000, 16_usize << 10..=16 << 20).prop_map(
+        |(connections, streams, stream_window_bytes)| PoolHttp2 { connections, streams, stream_window_bytes },
+    );
+    let protocol = select(vec![PoolProtocol::Http1, PoolProtocol::Http2]);
     let retries =
         (0_u8..=10, 0_u8..=100).prop_map(|(attempts, budget_percent)| Retries { attempts, budget_percent });
     let ejection = (0_u32..10, time(), 0_u8..=100).prop_map(|(failures, duration, max_percent)| Ejection {
@@ -309,34 +383,52 @@ fn pool() -> impl Strategy<Value = Pool> {
     let servers = proptest::collection::btree_map(name(), server(), 1..5);
     let slow_start = prop_oneof![Just(Duration::ZERO), time()];
     (
-        (balance, servers, any::<bool>(), proptest::option::of(check()), slow_start),
+        (
+            balance,
+            servers,
+            any::<bool>(),
+            proptest::option::of(check()),
+            slow_start,
+            proptest::option::of(pool_tls()),
+        ),
         prop_oneof![Just(PoolTimeouts::default()), timeouts],
         prop_oneof![Just(PoolLimits::default()), limits],
+        (protocol, http2),
         retries,
         (ejection, select(vec![ProxyVersion::None, ProxyVersion::V1, ProxyVersion::V2])),
     )
-        .prop_map(|((balance, servers, named, check, slow_start), timeouts, limits, retries, rest)| {
-            let (ejection, proxy_protocol) = rest;
-            let check: Option<Check> = check;
-            let mut servers: Vec<_> = servers
-                .into_iter()
-                .map(|(name, server)| if named { Server { name: name.into(), ..server } } else { server })
-                .collect();
-            servers.sort_by(|a, b| a.name.cmp(&b.name));
-            servers.dedup_by(|a, b| a.name == b.name);
-            Pool {
-                name: "".into(),
-                balance,
-                servers,
-                check: check.map(|check| Check { proxy_protocol, ..check }),
-                slow_start,
+        .prop_map(
+            |(
+                (balance, servers, named, check, slow_start, tls),
                 timeouts,
                 limits,
+                (protocol, http2),
                 retries,
-                ejection,
-                proxy_protocol,
-            }
-        })
+                (ejection, proxy_protocol),
+            )| {
+                let mut servers: Vec<_> = servers
+                    .into_iter()
+                    .map(|(name, server)| if named { Server { name: name.into(), ..server } } else { server })
+                    .collect();
+                servers.sort_by(|a, b| a.name.cmp(&b.name));
+                servers.dedup_by(|a, b| a.name == b.name);
+                Pool {
+                    name: "".into(),
+                    protocol,
+                    balance,
+                    servers,
+                    check: check.map(|check| Check { tls: tls.is_some(), proxy_protocol, ..check }),
+                    tls,
+                    slow_start,
+                    timeouts,
+                    limits,
+                    http2,
+                    retries,
+                    ejection,
+                    proxy_protocol,
+                }
+            },
+        )
 }
 
 fn process() -> impl Strategy<Value = (Workers, Admin, Log, Resolver, Limits, Timeouts)> {

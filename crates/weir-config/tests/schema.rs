@@ -11,6 +11,7 @@ fn full_file() -> Value {
         "listeners": { "web": {
             "bind": "127.0.0.1:8080",
             "forwarded": {}, "timeouts": {}, "limits": {},
+            "tls": { "certificates": [{ "certificate": "a.pem" }], "client_certificates": { "ca": "ca.pem" } },
             "routes": [
                 { "match": { "header": { "X": { "present": true } }, "query": { "x": { "present": true } } }, "pool": "web" },
                 { "match": { "path": "/r" }, "redirect": { "path": "/" } },
@@ -21,7 +22,7 @@ fn full_file() -> Value {
         "pools": {
             "web": {
                 "servers": [{ "address": "127.0.0.1:9101" }],
-                "check": { "http": {} },
+                "check": { "http": {} }, "tls": {},
                 "timeouts": {}, "limits": {}, "retries": {}, "ejection": {},
             },
             "tcp": { "servers": ["127.0.0.1:9102"], "check": { "tcp": {} } },
@@ -86,12 +87,13 @@ fn with(pointer: &str, key: &str, value: &Value) -> Value {
 fn the_file_that_these_tests_vary_is_valid_and_has_every_section() {
     assert_eq!(errors(&full_file()), Vec::<String>::new());
     let count = |schema: &Value| schema.to_string().matches("\"additionalProperties\":false").count();
-    // Servers and routes stand twice or more in the file, the tests of `header` and `query` are alike.
+    // Servers and routes stand twice or more in the file, the tests of `header` and `query` are alike,
+    // and a certificate is described as one and as one of a list.
     let mut shapes: Vec<_> =
         sections().into_iter().map(|(_, schema)| schema["properties"].to_string()).collect();
     shapes.sort();
     shapes.dedup();
-    assert_eq!(count(&json_schema()), shapes.len() + 1, "a section is missing in `full_file`");
+    assert_eq!(count(&json_schema()), shapes.len() + 2, "a section is missing in `full_file`");
 }
 
 #[test]
@@ -171,6 +173,16 @@ fn every_key_has_a_description_and_a_default_or_a_reason_for_none() {
         "tcp",
         "interval_changing",
         "body_contains",
+        "certificate",
+        "certificates",
+        "key",
+        "ocsp",
+        "ca",
+        "crl",
+        "header",
+        "hsts",
+        "server_name",
+        "tls",
         "sni",
         "alpn",
         "answers",

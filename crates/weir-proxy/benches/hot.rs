@@ -312,6 +312,9 @@ mod heads {
             name: "web".into(),
             bind: vec![],
             protocol: model::Protocol::Http,
+            tls: None,
+            https_redirect: false,
+            hsts: None,
             proxy_protocol: model::ProxyHeader::Refused,
             trusted_proxies: vec![],
             forwarded: model::ForwardedFields::default(),
@@ -378,6 +381,7 @@ mod access_log {
             pool: Some("api"),
             server: Some("a1"),
             upstream: Some(([10, 0, 0, 1], 8080).into()),
+            tls: None,
             retries: 0,
             times: Times {
                 queue: None,

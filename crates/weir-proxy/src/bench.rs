@@ -36,7 +36,7 @@ impl Request {
         server: &model::ServerAddress,
         out: &mut Vec<u8>,
     ) {
-        let client = Client::of(listener, peer, &self.0.fields);
+        let client = Client::of(listener, peer, None, &self.0.fields);
         forward::request(&mut self.0, listener, &client, server, false);
         http1::request_head(out, &self.0);
     }

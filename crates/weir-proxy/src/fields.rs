@@ -5,6 +5,7 @@
 //! left. A hash map of owned names and values took half of all the instructions of a request.
 
 use bytes::Bytes;
+use http::HeaderMap;
 
 /// The fields of one head.
 #[derive(Debug, Clone, Default)]
@@ -88,6 +89,7 @@ fields! {
     Location = "location",
     ProxyConnection = "proxy-connection",
     Referer = "referer",
+    StrictTransportSecurity = "strict-transport-security",
     Te = "te",
     TransferEncoding = "transfer-encoding",
     Upgrade = "upgrade",
@@ -112,6 +114,11 @@ pub struct Connection {
 }
 
 impl Field {
+    /// Whether a field of this name may stand in trailers; see [`Fields::trailers`].
+    pub(crate) fn may_trail(name: &[u8]) -> bool {
+        Self::of(name) == Self::Other
+    }
+
     const fn bit(self) -> u32 {
         1 << self as u32
     }
@@ -299,6 +306,16 @@ impl Fields {
         self.append(field, value);
     }
 
+    /// What may go on of a trailer section. Fields that a proxy has to know stay behind: they say who asked, of
+    /// whom, or what is for this hop, and a server that merges trailers into the head would believe them
+    /// (RFC 9110 section 6.5.1).
+    pub(crate) fn trailers(mut trailers: HeaderMap) -> HeaderMap {
+        let held: Vec<_> =
+            trailers.keys().filter(|name| !Field::may_trail(name.as_str().as_bytes())).cloned().collect();
+        held.iter().for_each(|name| drop(trailers.remove(name)));
+        trailers
+    }
+
     /// Appends the lines to `out`.
     pub fn write(&self, out: &mut Vec<u8>) {
         for line in &self.list.lines {
@@ -328,6 +345,17 @@ impl Line {
     fn value_in<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
         let colon = self.start as usize + usize::from(self.name_length);
         bytes[colon + 1..self.end as usize - 2].trim_ascii()
+    }
+}
+
+impl From<&HeaderMap> for Fields {
+    fn from(map: &HeaderMap) -> Self {
+        let mut fields = Self::default();
+        fields.added.reserve_exact(
+            map.iter().map(|(n, v)| n.as_str().len() + v.len() + 4).sum::<usize>() + ADDED_BYTES,
+        );
+        map.iter().for_each(|(name, value)| fields.append_named(name.as_str(), value.as_bytes()));
+        fields
     }
 }
 

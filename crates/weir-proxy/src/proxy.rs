@@ -11,6 +11,7 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, oneshot};
 use weir_config::Config;
 use weir_config::model::Workers;
+use weir_config::tls::Tls;
 
 use crate::access_log::{Counts, Output, Writer};
 use crate::control::{
@@ -38,20 +39,17 @@ pub enum StartError {
     /// The kernel gives no thread, or the log can't be opened.
     #[error("can't start: {0}")]
     System(#[from] io::Error),
-    /// The control loop ended by a defect in Weir.
-    #[error("the control loop is gone")]
-    Gone,
 }
 
 /// How long the access log may take to write what it still holds at the end.
 const LOG_FINISH: Duration = Duration::from_secs(2);
 
 impl Proxy {
-    /// Starts the workers and applies `config`.
+    /// Starts the workers and applies `config`, with what its files have.
     ///
     /// # Errors
     /// See [`StartError`]; nothing is left running then but idle threads.
-    pub async fn start(config: Config) -> Result<Self, StartError> {
+    pub async fn start(config: Config, tls: Arc<Tls>) -> Result<Self, StartError> {
         raise_file_limit();
         let cores = cores();
         let workers = match config.workers {
@@ -67,7 +65,7 @@ impl Proxy {
         let (log, sinks) = Writer::start(&config.log, Output::open(&config.log.access)?, workers)?;
         let log = Arc::new(Mutex::new(log));
         let nothing = Config { listeners: Vec::new(), pools: Vec::new(), ..config.clone() };
-        let empty = compile(&Arc::new(nothing), &Resolved::default(), None, workers);
+        let empty = compile(&Arc::new(nothing), &Arc::default(), &Resolved::default(), None, workers);
         let shared = Arc::new(Shared::new(empty, mailboxes, events));
         let mut threads = Vec::with_capacity(workers + 1);
         for (id, (mailbox, sink)) in letters.into_iter().zip(sinks).enumerate() {
@@ -76,7 +74,7 @@ impl Proxy {
         }
         threads.push(spawn_control(Arc::clone(&shared), Arc::clone(&log), commands_in, events_in)?);
         let proxy = Self { shared, commands, threads, log };
-        let applied = proxy.apply(config).await;
+        let applied = proxy.apply(config, tls).await;
         match applied {
             Ok(_) => Ok(proxy),
             Err(error) => {
@@ -86,13 +84,13 @@ impl Proxy {
         }
     }
 
-    /// Serves `config` from now on, all of it, or nothing of it and says why.
+    /// Serves `config` from now on, with what its files have, all of it, or nothing of it and says why.
     ///
     /// # Errors
     /// See [`ApplyError`]; what served before still does.
-    pub async fn apply(&self, config: Config) -> Result<Applied, ApplyError> {
+    pub async fn apply(&self, config: Config, tls: Arc<Tls>) -> Result<Applied, ApplyError> {
         let (reply, answer) = oneshot::channel();
-        let sent = self.commands.send(Command::Apply { config: Box::new(config), reply }).await;
+        let sent = self.commands.send(Command::Apply { config: Box::new(config), tls, reply }).await;
         match (sent, answer.await) {
             (Ok(()), Ok(outcome)) => outcome,
             _ => Err(ApplyError::Draining),

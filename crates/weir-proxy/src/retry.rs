@@ -1,7 +1,7 @@
 //! Whether a request may be sent again, to another server: a pure function, and the budget that bounds it.
 //!
-//! Sending again is safe when the server can't have worked on the request (no connection, or nothing was
-//! sent), or when doing it twice is the same as once: an idempotent method (RFC 9110 section 9.2.2) whose
+//! Sending again is safe when the server can't have worked on the request (no connection, nothing was sent, or
+//! the server says so), or when doing it twice is the same as once: an idempotent method (RFC 9110 section 9.2.2) whose
 //! connection closed without a byte of an answer (RFC 9112 section 9.3.1). After a byte of an answer, or
 //! after a timeout, never: the server is at work, and a retry would double its load.
 
@@ -18,6 +18,10 @@ pub(crate) enum Failure {
     DeadReused,
     /// A new connection closed without a byte of an answer.
     ClosedWithoutAnswer,
+    /// The server said that it has not looked at the request: REFUSED_STREAM (RFC 9113 section 8.7).
+    Refused,
+    /// The same, because it closes the connection in order: GOAWAY (RFC 9113 section 6.8).
+    GoneAway,
     /// An answer began, but is not sound or broke off within its head.
     BadAnswer,
     /// The server took too long.
@@ -65,7 +69,7 @@ pub(crate) enum Reason {
 /// Decides, and takes a retry out of the budget.
 pub(crate) fn decide(attempt: &Attempt, budget: &Budget) -> Decision {
     let safe = match attempt.failure {
-        Failure::ConnectFailed => true,
+        Failure::ConnectFailed | Failure::Refused | Failure::GoneAway => true,
         Failure::DeadReused | Failure::ClosedWithoutAnswer => {
             !attempt.request_sent || attempt.method_idempotent
         }
@@ -77,7 +81,8 @@ pub(crate) fn decide(attempt: &Attempt, budget: &Budget) -> Decision {
         Decision::GiveUp(Reason::BodyGone)
     } else if attempt.attempts >= attempt.attempts_max {
         Decision::GiveUp(Reason::Attempts)
-    } else if !budget.withdraw() {
+    } else if attempt.failure != Failure::GoneAway && !budget.withdraw() {
+        // A GOAWAY is no sign of trouble, and may concern many requests at once.
         Decision::GiveUp(Reason::Budget)
     } else {
         Decision::Retry
@@ -150,6 +155,9 @@ mod tests {
                 },
                 Retry,
             ),
+            (Attempt { failure: Failure::Refused, method_idempotent: false, ..BASE }, Retry),
+            (Attempt { failure: Failure::GoneAway, method_idempotent: false, ..BASE }, Retry),
+            (Attempt { failure: Failure::Refused, body_replayable: false, ..BASE }, GiveUp(Reason::BodyGone)),
             (Attempt { failure: Failure::Timeout, ..BASE }, GiveUp(Reason::Unsafe)),
             (Attempt { failure: Failure::BadAnswer, ..BASE }, GiveUp(Reason::Unsafe)),
             (Attempt { failure: Failure::Client, ..BASE }, GiveUp(Reason::Unsafe)),
@@ -170,5 +178,12 @@ mod tests {
         }
         assert!((200..=210).contains(&retries), "{retries}");
         assert_eq!(decide(&BASE, &self::budget(0)), Decision::Retry, "a few are always allowed");
+        while decide(&BASE, &budget) == Decision::Retry {}
+        let gone_away = Attempt { failure: Failure::GoneAway, ..BASE };
+        assert_eq!(
+            decide(&gone_away, &budget),
+            Decision::Retry,
+            "a server that goes in order is in no trouble"
+        );
     }
 }

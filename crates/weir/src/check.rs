@@ -5,6 +5,9 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
+use weir_config::Ready;
+use weir_config::tls::Tls;
+
 use crate::logging::{color, print, say};
 
 #[derive(Debug, clap::Args)]
@@ -20,16 +23,16 @@ pub(crate) struct Options {
 pub(crate) fn main(options: &Options) -> anyhow::Result<ExitCode> {
     let name = options.config.display().to_string();
     let text = read(&options.config)?;
-    match weir_config::parse(&text) {
-        Ok(parsed) => {
-            if !parsed.warnings.is_empty() {
-                say(&parsed.warnings.render(&name, &text, color()));
+    match weir_config::load(&text, &Tls::default()) {
+        Ok(Ready { config, warnings, .. }) => {
+            if !warnings.is_empty() {
+                say(&warnings.render(&name, &text, color()));
             }
             if options.print {
-                print(&weir_config::to_yaml(&parsed.config));
+                print(&weir_config::to_yaml(&config));
             } else {
-                let (listeners, pools) = (parsed.config.listeners.len(), parsed.config.pools.len());
-                let servers: usize = parsed.config.pools.iter().map(|pool| pool.servers.len()).sum();
+                let (listeners, pools) = (config.listeners.len(), config.pools.len());
+                let servers: usize = config.pools.iter().map(|pool| pool.servers.len()).sum();
                 let all = [count(listeners, "listener"), count(pools, "pool"), count(servers, "server")];
                 say(&format!("{name}: valid ({})", all.join(", ")));
             }

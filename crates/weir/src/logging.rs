@@ -14,8 +14,8 @@ pub(crate) fn start(level: LogLevel) {
         LogLevel::Info => "info",
         LogLevel::Debug => "debug",
     };
-    // hickory's own warnings repeat what the control loop says in our words.
-    let usual = format!("{level},hickory_resolver=error,hickory_proto=error,hyper=error");
+    // What hickory says repeats the control loop in other words; hyper and h2 tell every frame.
+    let usual = format!("{level},hickory_resolver=error,hickory_proto=error,hyper=error,h2=error");
     let filter = EnvFilter::try_from_env("WEIR_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
     let started = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)

@@ -9,6 +9,7 @@ use anyhow::Context;
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use weir_admin::Operator;
+use weir_config::tls::Tls;
 
 use crate::check::read;
 use crate::logging::{self, color, say};
@@ -28,6 +29,8 @@ pub(crate) enum Source {
 
 /// How often the file is looked at, with `watch_config`.
 const WATCH_INTERVAL: Duration = Duration::from_millis(500);
+/// How often the files are looked at that the configuration names.
+const FILES_INTERVAL: Duration = Duration::from_secs(3);
 /// How often the data plane's threads are looked at.
 const PULSE: Duration = Duration::from_secs(1);
 
@@ -45,28 +48,31 @@ pub(crate) async fn serve(source: Source, ready: impl FnOnce()) -> anyhow::Resul
     let mut hangup = listen(SignalKind::hangup())?;
     let mut stop = Stop::new()?;
     let text = source.text()?;
-    let parsed = match weir_config::parse(&text) {
-        Ok(parsed) => parsed,
+    let loaded = match weir_config::load(&text, &Tls::default()) {
+        Ok(loaded) => loaded,
         Err(found) => {
             say(&found.render(&source.name(), &text, color()));
             return Ok(ExitCode::FAILURE);
         }
     };
-    logging::start(parsed.config.log.level);
-    if !parsed.warnings.is_empty() {
-        say(&parsed.warnings.render(&source.name(), &text, color()));
+    logging::start(loaded.config.log.level);
+    if !loaded.warnings.is_empty() {
+        say(&loaded.warnings.render(&source.name(), &text, color()));
     }
-    let operator = Operator::start(parsed.config).await?;
+    let operator = Operator::start(loaded).await?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), admin = %operator.admin_address(), "serving");
     ready();
 
     let mut watch = Watch::new(&source);
+    let mut files = tokio::time::interval_at(tokio::time::Instant::now() + FILES_INTERVAL, FILES_INTERVAL);
+    files.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut pulse = tokio::time::interval(PULSE);
     loop {
         tokio::select! {
             _ = hangup.recv() => reload(&operator, &source, "SIGHUP").await,
             () = watch.replaced(&operator) => reload(&operator, &source, "the file was replaced").await,
             () = stop.requested() => break,
+            _ = files.tick() => operator.refresh_files().await,
             _ = pulse.tick() => anyhow::ensure!(
                 !operator.proxy().is_broken(),
                 "a thread of the data plane has ended; this is a defect in Weir, please report it"

@@ -9,12 +9,13 @@ mod gauges;
 mod tests;
 mod text;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use weir_proxy::Phase;
 use weir_proxy::access_log::Counts;
-use weir_proxy::snapshot::ServerReport;
+use weir_proxy::snapshot::{ServerReport, Snapshot};
 use weir_proxy::stats::{HistogramTotals, Row, SECONDS_BOUNDS};
 
 use self::gauges::{LISTENER, POOL, PROCESS, SERVER, WORKER};
@@ -99,6 +100,8 @@ pub(crate) fn render(operator: &Operator) -> String {
     counters(&mut text, "weir_listener_", &samples);
     gauges::write(&mut text, "weir_listener_", LISTENER, &samples);
 
+    certificates(&mut text, &snapshot);
+
     let samples: Vec<_> = snapshot
         .pools
         .iter()
@@ -130,6 +133,28 @@ pub(crate) fn render(operator: &Operator) -> String {
     counters(&mut text, "weir_server_", &samples);
     gauges::write(&mut text, "weir_server_", SERVER, &samples);
     text.finish()
+}
+
+/// When each listener's certificates end.
+fn certificates(text: &mut Text, snapshot: &Snapshot) {
+    let name = "weir_tls_certificate_expiry_timestamp_seconds";
+    let mut begun = false;
+    for listener in &snapshot.listeners {
+        let mut seen = HashSet::new(); // a certificate may be named twice, a series may not
+        for certificate in listener.tls.iter().flat_map(|tls| &tls.certificates) {
+            if !seen.insert(&certificate.path) {
+                continue;
+            }
+            if !std::mem::replace(&mut begun, true) {
+                text.family(name, "gauge", "When a certificate that clients are shown is valid no more.");
+            }
+            let file = certificate.path.to_string_lossy();
+            let host = certificate.names.first().map_or("", |name| name);
+            let labels =
+                Labels::new([("listener", &*listener.config.name), ("certificate", &*file), ("name", host)]);
+            text.series(name, "", &labels, seconds(certificate.not_after));
+        }
+    }
 }
 
 /// The counters of things of one kind. All have the same rows: those of their table.

@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, LocalOptions};
 use weir_admin::Operator;
+use weir_config::tls::Tls;
 
 use crate::client::{Reply, ask, get};
 
@@ -15,8 +16,8 @@ use crate::client::{Reply, ask, get};
 pub(crate) fn with<T: AsyncFnOnce(&Fixture)>(config: &str, test: T) {
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default()).unwrap();
     runtime.block_on(async {
-        let parsed = weir_config::parse(config).unwrap_or_else(|found| panic!("{found}"));
-        let operator = Operator::start(parsed.config).await.unwrap();
+        let loaded = weir_config::load(config, &Tls::default()).unwrap_or_else(|found| panic!("{found}"));
+        let operator = Operator::start(loaded).await.unwrap();
         let fixture = Fixture { admin: operator.admin_address(), operator };
         test(&fixture).await;
         tokio::time::timeout(Duration::from_secs(10), fixture.operator.stop()).await.unwrap();

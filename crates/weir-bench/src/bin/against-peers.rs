@@ -11,7 +11,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use weir_bench::harness::cores::Cores;
 use weir_bench::harness::origin;
 use weir_bench::peers::bench::{AccessLog, Bench, OURS, Options};
-use weir_bench::peers::case::{CASES, Case};
+use weir_bench::peers::case::{Case, USUAL};
+use weir_bench::peers::load::handshakes;
 use weir_bench::peers::report::{Findings, Report};
 use weir_bench::peers::{idle, overload, rounds, scale};
 
@@ -34,12 +35,15 @@ enum Command {
     /// Be the origin: say the address, serve until standard input ends
     #[command(hide = true)]
     Origin,
+    /// Be a load of handshakes, and say what came of it
+    #[command(hide = true)]
+    Handshakes(handshakes::Arguments),
 }
 
 #[derive(Debug, clap::Args)]
 struct Run {
     /// Rounds of each case
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
     /// Seconds of a round
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=60))]
@@ -53,15 +57,16 @@ struct Run {
     /// Instead: weir with one worker and with one on each core, all sharing both sets of cores
     #[arg(long)]
     scale: bool,
-    /// Sizes of answers; with `-close` a connection for each request. `none` leaves the load out.
-    /// Usually 0b,1k,64k,1m,0b-close,64k-close; with --overload or --scale 1k
+    /// Groups (all, http, tls, h2, tcp) or single cases: sizes of answers such as 64k, with `-close` a connection for
+    /// each, with `https-`, `h2-`, `h2c-` or `tcp-` before it over that; tls-full, tls-hybrid, tls-resume. `none` leaves
+    /// the load out. Usually all; with --overload or --scale 1k
     #[arg(long, value_delimiter = ',')]
     cases: Vec<String>,
     /// The programs, in the order of the report
     #[arg(long, value_delimiter = ',', default_value = "weir,haproxy,nginx,caddy,envoy")]
     peers: Vec<String>,
     /// Whether they write an access log
-    #[arg(long, default_value = "both")]
+    #[arg(long, default_value = "off")]
     access_log: WithLog,
     /// Requests that may wait under --overload; with fewer than there are clients, the others are refused
     #[arg(long, default_value_t = 4096, value_parser = clap::value_parser!(u32).range(0..=65_535))]
@@ -100,6 +105,7 @@ fn main() -> ExitCode {
     let Arguments { command, run } = Arguments::parse();
     let outcome = match command {
         Some(Command::Origin) => origin::main().map(|()| ExitCode::SUCCESS),
+        Some(Command::Handshakes(load)) => handshakes::main(&load).map(|()| ExitCode::SUCCESS),
         None => compare(run),
     };
     outcome.unwrap_or_else(|error| {
@@ -147,9 +153,15 @@ async fn measure(run: Run) -> anyhow::Result<()> {
 }
 
 fn options(run: Run) -> anyhow::Result<Options> {
-    let usual = if run.overload || run.scale { "1k" } else { CASES };
+    let usual = if run.overload || run.scale { "1k" } else { USUAL };
     let cases = if run.cases.is_empty() { usual.split(',').map(Into::into).collect() } else { run.cases };
-    let cases = cases.iter().filter(|case| *case != "none").map(|case| case.parse::<Case>());
+    let named = cases.iter().filter(|case| *case != "none").map(|case| Case::named(case));
+    let mut cases: Vec<Case> = Vec::new();
+    for case in named.collect::<Result<Vec<_>, _>>().map_err(anyhow::Error::msg)?.into_iter().flatten() {
+        if !cases.contains(&case) {
+            cases.push(case);
+        }
+    }
     let (mut proxy_cores, mut load_cores) = (run.proxy_cores, run.load_cores);
     if run.scale {
         proxy_cores = proxy_cores.and(&load_cores);
@@ -159,7 +171,7 @@ fn options(run: Run) -> anyhow::Result<Options> {
         rounds: run.rounds,
         seconds: run.seconds,
         connections: run.connections,
-        cases: cases.collect::<Result<_, _>>().map_err(anyhow::Error::msg)?,
+        cases,
         peers: if run.scale { vec![OURS.into()] } else { with_ours(run.peers) },
         access_log: match run.access_log {
             WithLog::Off => AccessLog::Off,

@@ -48,7 +48,7 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct ProfileOptions {
-    /// The case whose functions are shown: 0b, 1k, 0b-close or 0b-log
+    /// The case whose functions are shown: 0b, 1k, 0b-close, 0b-log, https, h2 or tcp
     #[arg(long, default_value = "0b", value_parser = case)]
     case: Case,
     /// How many functions

@@ -1,6 +1,6 @@
 //! Instructions and calls, counted by valgrind's callgrind.
 //!
-//! Weir is started once for all cases that it can have the same configuration for; between loads callgrind is told to
+//! Weir is started once for cases that follow each other and need the same configuration; between loads callgrind is told to
 //! write down what it has and to begin at zero.
 
 use std::ffi::OsString;
@@ -14,6 +14,8 @@ use super::case::Case;
 use super::client::Client;
 use super::profile::Profile;
 use super::subject::{Setup, Subject};
+use crate::harness::say;
+use crate::peers::proxies::Front;
 
 /// What a request of a case costs.
 #[derive(Debug, Clone)]
@@ -24,27 +26,34 @@ pub struct CaseCost {
     pub request: Profile,
 }
 
-/// Counts each case.
+/// Counts each case. Those that Weir can't be started for are left out, with a line that says why; plain HTTP it can.
 ///
 /// # Errors
 /// When valgrind is missing or can't be told anything, or a request fails.
 pub async fn measure(setup: &Setup, cases: &[Case], load: Load) -> anyhow::Result<Vec<CaseCost>> {
     let mut costs = Vec::new();
-    for access_log in [false, true] {
-        let cases = cases.iter().filter(|case| case.access_log == access_log);
-        let mut running: Option<Callgrind<'_>> = None;
-        for &case in cases {
-            let running = match &mut running {
-                Some(running) => running,
-                none => none.insert(Callgrind::start(setup, access_log).await?),
-            };
-            costs.push(running.count(case, load).await.with_context(|| format!("counting {}", case.name))?);
-        }
-        if let Some(running) = running {
+    for cases in cases.chunk_by(Case::is_started_like) {
+        let counted = async {
+            let mut running = Callgrind::start(setup, cases[0]).await?;
+            let mut counted = Vec::new();
+            for &case in cases {
+                let cost = running.count(case, load).await;
+                counted.push(cost.with_context(|| format!("counting {}", case.name))?);
+            }
             running.subject.end().await?;
+            anyhow::Ok(counted)
+        };
+        match counted.await {
+            Ok(counted) => costs.extend(counted),
+            Err(why) if cases[0].front == Front::Http => return Err(why),
+            Err(why) => say(&format!("{}: not counted: {why:#}", names(cases))),
         }
     }
     Ok(costs)
+}
+
+fn names(cases: &[Case]) -> String {
+    cases.iter().map(|case| case.name).collect::<Vec<_>>().join(", ")
 }
 
 /// Weir beneath callgrind.
@@ -59,9 +68,9 @@ struct Callgrind<'a> {
 }
 
 impl<'a> Callgrind<'a> {
-    async fn start(setup: &'a Setup, access_log: bool) -> anyhow::Result<Self> {
-        let what = if access_log { "callgrind-log" } else { "callgrind" };
-        let directory = setup.directory.sub(what)?;
+    async fn start(setup: &'a Setup, case: Case) -> anyhow::Result<Self> {
+        let what = format!("callgrind-{}", case.start());
+        let directory = setup.directory.sub(&what)?;
         let file = directory.join("counts");
         let option = |name: &str, value: PathBuf| {
             let mut option = OsString::from(name);
@@ -71,7 +80,7 @@ impl<'a> Callgrind<'a> {
         let pipes = option("--vgdb-prefix=", directory.join("pipe"));
         let arguments =
             vec!["--tool=callgrind".into(), option("--callgrind-out-file=", file.clone()), pipes.clone()];
-        let subject = setup.start(what, "valgrind", arguments, access_log).await?;
+        let subject = setup.start(&what, "valgrind", arguments, case).await?;
         Ok(Self { setup, subject, pipes, file, written: 0 })
     }
 

@@ -1,16 +1,21 @@
-//! The one client: it asks for the next thing when it has the whole of the last.
+//! The one client: it asks for the next thing when it has the whole of the last, in HTTP/1, plain or in TLS, or in HTTP/2.
 
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use bytes::Bytes;
+use h2::client::SendRequest;
+use http::{Request, StatusCode};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 use super::case::Case;
 use super::subject::Subject;
+use crate::harness::stream::ClientStream;
+use crate::harness::tls::Offer;
+use crate::peers::proxies::Front;
 
 /// How long one answer may take; everything is slow beneath valgrind.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -18,32 +23,40 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// How long Weir gets at least to see that a connection has begun, that it is answered, that it has ended.
 const PAUSE: Duration = Duration::from_millis(1);
 
+/// Whom it asks for.
+const HOST: &str = "bench.example";
+
+/// What it calls itself.
+const AGENT: &str = "request-cost/1";
+
 /// A client, whose connection is opened when it is needed.
 #[derive(Debug)]
 pub(super) struct Client {
     address: SocketAddr,
     /// The process that serves it.
     server: u32,
-    request: String,
-    close: bool,
-    stream: Option<TcpStream>,
+    case: Case,
+    offer: Offer,
+    connection: Option<Connection>,
     buffer: Vec<u8>,
+}
+
+/// A connection to Weir.
+#[derive(Debug)]
+enum Connection {
+    Http1(ClientStream),
+    Http2(SendRequest<Bytes>),
 }
 
 impl Client {
     /// One that asks Weir for what the case says.
     pub(super) fn new(weir: &Subject, case: Case) -> Self {
-        let last = if case.close { "Connection: close\r\n" } else { "" };
-        let request = format!(
-            "GET /?s={} HTTP/1.1\r\nHost: bench.example\r\nUser-Agent: request-cost/1\r\nAccept: */*\r\n{last}\r\n",
-            case.size
-        );
         Self {
             address: weir.address,
             server: weir.id(),
-            request,
-            close: case.close,
-            stream: None,
+            case,
+            offer: Offer::new(),
+            connection: None,
             buffer: Vec::new(),
         }
     }
@@ -60,15 +73,48 @@ impl Client {
     }
 
     async fn ask_once(&mut self) -> io::Result<()> {
-        let mut stream = match self.stream.take() {
-            Some(stream) => stream,
-            None => {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.connect().await?,
+        };
+        match &mut connection {
+            Connection::Http1(stream) => self.ask_http1(stream).await?,
+            Connection::Http2(sender) => self.ask_http2(sender).await?,
+        }
+        if self.case.close {
+            self.let_it_rest().await;
+            drop(connection);
+            self.let_it_rest().await;
+        } else {
+            self.connection = Some(connection);
+        }
+        Ok(())
+    }
+
+    async fn connect(&self) -> io::Result<Connection> {
+        let connection = match self.case.front {
+            Front::Http | Front::Tcp => Connection::Http1(ClientStream::connect(self.address, None).await?),
+            Front::Tls => Connection::Http1(ClientStream::connect(self.address, Some(&self.offer)).await?),
+            Front::H2c => {
                 let stream = TcpStream::connect(self.address).await?;
-                self.let_it_rest().await;
-                stream
+                stream.set_nodelay(true)?;
+                let (sender, work) = h2::client::handshake(stream).await.map_err(io::Error::other)?;
+                // It ends with its sender, and what goes wrong the sender says.
+                tokio::spawn(async move { drop(work.await) });
+                Connection::Http2(sender)
             }
         };
-        stream.write_all(self.request.as_bytes()).await?;
+        self.let_it_rest().await;
+        Ok(connection)
+    }
+
+    async fn ask_http1(&mut self, stream: &mut ClientStream) -> io::Result<()> {
+        let last = if self.case.close { "Connection: close\r\n" } else { "" };
+        let request = format!(
+            "GET {} HTTP/1.1\r\nHost: {HOST}\r\nUser-Agent: {AGENT}\r\nAccept: */*\r\n{last}\r\n",
+            self.target()
+        );
+        stream.write_all(request.as_bytes()).await?;
         self.buffer.clear();
         let length = loop {
             if stream.read_buf(&mut self.buffer).await? == 0 {
@@ -83,15 +129,33 @@ impl Client {
                 return Err(wrong("the connection ended inside the answer"));
             }
         }
-        if self.close {
+        if self.case.close {
             while stream.read_buf(&mut self.buffer).await? > 0 {}
-            self.let_it_rest().await;
-            drop(stream);
-            self.let_it_rest().await;
-        } else {
-            self.stream = Some(stream);
         }
         Ok(())
+    }
+
+    async fn ask_http2(&self, sender: &mut SendRequest<Bytes>) -> io::Result<()> {
+        let request = Request::get(format!("http://{HOST}{}", self.target()))
+            .header("user-agent", AGENT)
+            .header("accept", "*/*")
+            .body(())
+            .map_err(io::Error::other)?;
+        let (response, _sending) = sender.send_request(request, true).map_err(io::Error::other)?;
+        let response = response.await.map_err(io::Error::other)?;
+        if response.status() != StatusCode::OK {
+            return Err(wrong(response.status().as_str()));
+        }
+        let mut body = response.into_body();
+        while let Some(piece) = body.data().await {
+            let length = piece.map_err(io::Error::other)?.len();
+            body.flow_control().release_capacity(length).map_err(io::Error::other)?;
+        }
+        Ok(())
+    }
+
+    fn target(&self) -> String {
+        format!("/?s={}", self.case.size)
     }
 
     /// Lets Weir do all that there is to do. What it sees at once costs less than what it sees in turn; which of that

@@ -29,7 +29,7 @@ pub async fn measure(setup: &Setup, case: Case, load: Load) -> anyhow::Result<Op
     let mut arguments =
         ["record", "--quiet", "--event", "cycles", "--freq", "5000", "--output"].map(Into::into).to_vec();
     arguments.extend([file.clone().into_os_string(), "--".into()]);
-    let subject = setup.start("perf", "perf", arguments, case.access_log).await?;
+    let subject = setup.start("perf", "perf", arguments, case).await?;
     Client::new(&subject, case).ask(load.many).await?;
     subject.end().await?;
     let mut report = quiet(&perf);

@@ -34,7 +34,7 @@ async fn count(setup: &Setup, case: Case, requests: u32) -> anyhow::Result<Count
     // With -D the tracer is no parent of Weir, so what is signalled is Weir.
     let mut arguments = ["-D", "-f", "-qq", "-c", "-o"].map(Into::into).to_vec();
     arguments.push(file.clone().into_os_string());
-    let subject = setup.start(&what, "strace", arguments, case.access_log).await?;
+    let subject = setup.start(&what, "strace", arguments, case).await?;
     Client::new(&subject, case).ask(requests).await?;
     subject.end().await?;
     let text = fs::read_to_string(file).context("strace has written nothing")?;

@@ -10,12 +10,14 @@ use anyhow::{Context, bail};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
+use super::case::Case;
+use crate::harness::certificate::Certificate;
 use crate::harness::cores::Cores;
 use crate::harness::directory::Directory;
 use crate::harness::free_address;
 use crate::harness::origin::OriginProcess;
 use crate::harness::process::{Process, quiet};
-use crate::peers::proxies::{self, Peer, Setting};
+use crate::peers::proxies::{self, Front, Peer, Setting};
 use crate::peers::usage;
 
 /// How long Weir may take to listen, and to end. It needs a second or two of either beneath valgrind.
@@ -30,6 +32,7 @@ pub struct Setup {
     /// Weir's binary.
     pub weir: PathBuf,
     cores: Cores,
+    certificate: Certificate,
     origin: OriginProcess,
     /// The last field, for it goes when nobody writes there any more.
     pub(super) directory: Directory,
@@ -55,10 +58,11 @@ impl Setup {
         load_cores.pin()?;
         let directory = Directory::new(false).context("cannot make a temporary directory")?;
         let origin = OriginProcess::start(&load_cores, &directory)?;
-        Ok(Self { weir, cores, origin, directory })
+        let certificate = Certificate::in_directory(directory.path());
+        Ok(Self { weir, cores, certificate, origin, directory })
     }
 
-    /// Starts Weir with `tool` and its arguments before its own command line, and waits until it listens. `what`
+    /// Starts Weir for a case, with `tool` and its arguments before its own command line, and waits until it listens. `what`
     /// names its directory.
     ///
     /// # Errors
@@ -68,15 +72,21 @@ impl Setup {
         what: &str,
         tool: &str,
         tool_arguments: Vec<OsString>,
-        access_log: bool,
+        case: Case,
     ) -> anyhow::Result<Subject> {
         let directory = self.directory.sub(what)?;
+        if case.front == Front::Tls {
+            self.certificate.make()?;
+        }
         let peer = Peer::named("weir").context("Weir is one of the programs")?;
-        let access_log = access_log.then(|| directory.join("access.log"));
+        let access_log = case.access_log.then(|| directory.join("access.log"));
         let address = free_address()?;
         let launch = (peer.prepare)(&Setting {
+            program: &self.weir,
             directory: &directory,
             listen: address,
+            front: case.front,
+            certificate: &self.certificate,
             origin: self.origin.address,
             access_log: access_log.as_deref(),
             connections_max: 100,

@@ -1,11 +1,14 @@
 //! What every measurement needs: processes that end with their guard, cores to run on, a directory that goes away, the
-//! origin as a process, tables. Measures nothing itself.
+//! origin as a process, a client's connection, tables. Measures nothing itself.
 
+pub mod certificate;
 pub mod cores;
 pub mod directory;
 pub mod origin;
 pub(crate) mod process;
+pub(crate) mod stream;
 pub(crate) mod table;
+pub mod tls;
 
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};

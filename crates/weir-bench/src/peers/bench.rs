@@ -6,9 +6,10 @@ use serde::Serialize;
 
 use super::case::Case;
 use super::environment::Environment;
-use super::proxies::{self, Peer};
+use super::load::Generators;
+use super::proxies::{self, Front, Peer};
 use super::running::{self, Installed};
-use super::wrk::Wrk;
+use crate::harness::certificate::Certificate;
 use crate::harness::cores::Cores;
 use crate::harness::directory::Directory;
 use crate::harness::origin::OriginProcess;
@@ -16,6 +17,9 @@ use crate::harness::say;
 
 /// The name of the program that all others are compared with.
 pub const OURS: &str = "weir";
+
+/// The name of the program that the targets are set against.
+pub const MEASURE: &str = "haproxy";
 
 /// Open files that a proxy needs beyond one for each client.
 const FILES_RESERVED: u64 = 600;
@@ -61,6 +65,23 @@ pub struct Options {
     pub date: Option<String>,
 }
 
+impl Options {
+    /// What the cases need the proxies to listen for, in the usual order.
+    pub fn fronts(&self) -> Vec<Front> {
+        let needed = |front: &Front| self.cases.iter().any(|case| case.front == *front);
+        Front::ALL.into_iter().filter(needed).collect()
+    }
+
+    /// Over what the memory of idle connections is measured: HTTP/1.1 and TLS, as far as there are cases of either, and
+    /// both where there are none at all.
+    pub fn idle_fronts(&self) -> Vec<Front> {
+        let fronts = self.fronts();
+        let wanted = |front: &Front| self.cases.is_empty() || fronts.contains(front);
+        let all = if self.idle > 0 { &[Front::Http, Front::Tls][..] } else { &[] };
+        all.iter().copied().filter(wanted).collect()
+    }
+}
+
 /// The bench, set up.
 #[derive(Debug)]
 pub struct Bench {
@@ -70,8 +91,10 @@ pub struct Bench {
     pub environment: Environment,
     /// The programs that were found.
     pub installed: Vec<Installed>,
-    /// The load generator.
-    pub wrk: Wrk,
+    /// What the proxies show in TLS.
+    pub certificate: Certificate,
+    /// The load generators.
+    pub generators: Generators,
     /// The server behind all proxies.
     pub origin: OriginProcess,
     /// Configurations and logs. The last field, for it goes when nobody writes there any more.
@@ -105,15 +128,27 @@ impl Bench {
         if options.keep {
             say(&format!("the configurations stay in {}", directory.path().display()));
         }
-        let program = proxies::find("wrk", None)
+        let wrk = proxies::find("wrk", None)
             .map_err(|why| anyhow::anyhow!("{why}; `apt-get install wrk` gets it"))?;
         // It exits with an error after that, but says it first.
-        let wrk_version = running::version(&program, &["--version"]).map_err(anyhow::Error::msg)?;
-        let wrk =
-            Wrk { program, cores: options.load_cores.clone(), stderr: directory.path().join("wrk.stderr") };
+        let wrk_version = running::version(&wrk, &["--version"]).map_err(anyhow::Error::msg)?;
+        let h2load = proxies::find("h2load", None);
+        let h2load_version = h2load.clone().and_then(|h2load| running::version(&h2load, &["--version"])).ok();
+        let certificate = Certificate::in_directory(directory.path());
+        if options.fronts().contains(&Front::Tls) || options.idle_fronts().contains(&Front::Tls) {
+            certificate.make()?;
+        }
+        let generators = Generators {
+            wrk,
+            h2load,
+            cores: options.load_cores.clone(),
+            certificate: certificate.clone(),
+            directory: directory.path().into(),
+        };
         let origin = OriginProcess::start(&options.load_cores, &directory)?;
-        let environment = Environment::now(options.date.clone(), wrk_version, &installed);
-        Ok(Self { options, environment, installed, wrk, origin, directory })
+        let tools = [("wrk", Some(wrk_version)), ("h2load", h2load_version)];
+        let environment = Environment::now(options.date.clone(), tools, &installed);
+        Ok(Self { options, environment, installed, certificate, generators, origin, directory })
     }
 
     /// How many clients a proxy may have with the files that it may open.

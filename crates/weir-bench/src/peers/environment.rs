@@ -27,10 +27,14 @@ pub struct Environment {
 
 impl Environment {
     /// This machine, and these programs.
-    pub(super) fn now(date: Option<String>, wrk_version: String, installed: &[Installed]) -> Self {
+    pub(super) fn now<const N: usize>(
+        date: Option<String>,
+        tools: [(&str, Option<String>); N],
+        installed: &[Installed],
+    ) -> Self {
         let mut versions: BTreeMap<String, String> =
             installed.iter().map(|found| (found.peer.name.into(), found.version.clone())).collect();
-        versions.insert("wrk".into(), wrk_version);
+        versions.extend(tools.into_iter().filter_map(|(tool, version)| Some((tool.to_owned(), version?))));
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let processors = read("/proc/cpuinfo");
         let memory = value_of(&read("/proc/meminfo"), "MemTotal")

@@ -5,14 +5,15 @@
 //! been higher, and a machine with two cores can tell it. Rounds are short and in turns, and a ratio is only ever
 //! taken within a round, so that what else happens on the machine hits everybody alike.
 //!
-//! [`bench::Bench`] has what all measurements need; [`rounds`], [`idle`], [`overload`] and [`scale`] are the measurements; [`report`] shows
-//! what they found. Everything here runs on one thread, and every process it starts has a guard.
+//! [`bench::Bench`] has what all measurements need; [`load`] puts load on a proxy; [`rounds`], [`idle`],
+//! [`overload`] and [`scale`] are the measurements; [`report`] shows what they found. Everything here runs on one thread, and every process it starts has a guard.
 
 pub mod bench;
 pub mod case;
 mod client;
 mod environment;
 pub mod idle;
+pub mod load;
 mod memory;
 pub mod overload;
 pub mod proxies;
@@ -22,4 +23,3 @@ mod running;
 pub mod scale;
 pub mod summary;
 pub(crate) mod usage;
-mod wrk;

@@ -12,10 +12,10 @@ use serde::Serialize;
 use super::bench::{Bench, OURS};
 use super::case::Case;
 use super::client;
+use super::load::Job;
 use super::memory::Memory;
 use super::rounds::{self, Round};
 use super::running::{Installed, Running, Variant};
-use super::wrk::Job;
 use crate::harness::say;
 
 /// The connections of the steps.
@@ -84,16 +84,16 @@ pub async fn measure_all(bench: &Bench) -> anyhow::Result<Vec<Overload>> {
 }
 
 async fn measure(bench: &Bench, installed: &Installed, case: &Case) -> anyhow::Result<Overload> {
-    let variant = Variant { origin_connections_max: Some(ORIGIN_CONNECTIONS_MAX), ..Variant::default() };
+    let variant = Variant { origin_connections_max: Some(ORIGIN_CONNECTIONS_MAX), ..Variant::of(case.front) };
     let peer = installed.start(bench, "overload", &variant).await?;
     let base = Memory::of(peer.id());
     let mut steps = Vec::new();
     for connections in STEPS {
         let job = Job { address: peer.address, case, connections, seconds: bench.options.seconds };
         let round = rounds::measure(bench, &peer, &job).await;
-        let recovery = recover(&peer).await;
+        let recovery = recover(&peer, case).await;
         let load = &round.load;
-        let well = load.requests.saturating_sub(load.errors.status) as f64 / load.requests.max(1) as f64;
+        let well = load.answered() as f64 / load.requests.max(1) as f64;
         steps.push(Step {
             connections,
             answered_per_second: load.requests_per_second * well,
@@ -108,11 +108,11 @@ async fn measure(bench: &Bench, installed: &Installed, case: &Case) -> anyhow::R
 }
 
 /// How long it takes until a fresh request is answered as if nothing had been.
-async fn recover(peer: &Running) -> Option<Duration> {
+async fn recover(peer: &Running, case: &Case) -> Option<Duration> {
     let ended = Instant::now();
     while ended.elapsed() < RECOVERY_WAIT {
         let asked = Instant::now();
-        if client::fetch(peer.address).await.is_ok() && asked.elapsed() < HEALTHY {
+        if client::fetch(peer.address, case.front).await.is_ok() && asked.elapsed() < HEALTHY {
             return Some(asked - ended);
         }
         tokio::time::sleep(RECOVERY_POLL).await;

@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 
 use super::bench::Bench;
 use super::client;
-use super::proxies::{Peer, Setting};
+use super::proxies::{Front, Peer, Setting};
 use crate::harness::free_address;
 use crate::harness::process::{Process, quiet};
 
@@ -33,14 +33,23 @@ pub struct Installed {
 }
 
 /// What may differ from one start of a peer to another.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Variant {
+    /// What it listens for.
+    pub front: Front,
     /// Whether it writes an access log.
     pub access_log: bool,
     /// A bound on its connections to the origin.
     pub origin_connections_max: Option<u32>,
     /// Workers, if not one.
     pub workers: Option<u32>,
+}
+
+impl Variant {
+    /// The usual one that listens for this.
+    pub fn of(front: Front) -> Self {
+        Self { front, access_log: false, origin_connections_max: None, workers: None }
+    }
 }
 
 /// A peer that answers.
@@ -50,6 +59,7 @@ pub struct Running {
     pub name: String,
     /// Where it listens.
     pub address: SocketAddr,
+    front: Front,
     access_log: Option<PathBuf>,
     process: Process,
 }
@@ -70,13 +80,18 @@ impl Installed {
     /// # Errors
     /// With its own complaints, when it doesn't.
     pub async fn start(&self, bench: &Bench, what: &str, variant: &Variant) -> anyhow::Result<Running> {
-        let Peer { name, prepare, .. } = self.peer;
-        let directory = bench.directory.sub(&format!("{what}-{name}"))?;
+        let Peer { name, prepare, fronts, .. } = self.peer;
+        let front = variant.front;
+        anyhow::ensure!(fronts.contains(&front), "{name} has nothing for {}", front.name());
+        let directory = bench.directory.sub(&format!("{what}-{}-{name}", front.name()))?;
         let access_log = variant.access_log.then(|| directory.join("access.log"));
         let listen = free_address()?;
         let launch = prepare(&Setting {
+            program: &self.program,
             directory: &directory,
             listen,
+            front,
+            certificate: &bench.certificate,
             origin: bench.origin.address,
             access_log: access_log.as_deref(),
             connections_max: bench.connections_max(),
@@ -93,7 +108,7 @@ impl Installed {
         }
         let process = Process::start(command, &bench.options.proxy_cores, &directory.join("stderr"))
             .with_context(|| format!("cannot start {}", self.program.display()))?;
-        let mut running = Running { name: name.into(), address: listen, access_log, process };
+        let mut running = Running { name: name.into(), address: listen, front, access_log, process };
         running.wait_until_it_answers().await?;
         Ok(running)
     }
@@ -121,7 +136,7 @@ impl Running {
     async fn wait_until_it_answers(&mut self) -> anyhow::Result<()> {
         let deadline = Instant::now() + START_WAIT;
         loop {
-            let Err(error) = client::fetch(self.address).await else { return Ok(()) };
+            let Err(error) = client::fetch(self.address, self.front).await else { return Ok(()) };
             if let Some(status) = self.process.ended() {
                 bail!("{} ended at its start ({status}):\n{}", self.name, self.complaints());
             }

@@ -19,17 +19,19 @@ pub async fn measure_all(bench: &Bench) -> anyhow::Result<Vec<CaseRun>> {
     let ours = ours.context("--scale is about weir; it must be among --peers")?;
     let cores = u32::try_from(bench.options.proxy_cores.numbers().len())?;
     anyhow::ensure!(cores > 1, "--scale needs at least two cores: see --proxy-cores and --load-cores");
-    let mut contestants: Vec<Running> = Vec::new();
-    for workers in [1, cores] {
-        let variant = Variant { workers: Some(workers), ..Variant::default() };
-        let mut running = ours.start(bench, &format!("scale-{workers}"), &variant).await?;
-        running.name = if workers == 1 { "1 worker".into() } else { format!("{workers} workers") };
-        contestants.push(running);
-    }
     let mut runs = Vec::new();
-    for case in &bench.options.cases {
-        say(&format!("{case}, 1 and {cores} workers …"));
-        runs.push(CaseRun::new(case, false, rounds(bench, &contestants, case).await));
+    for front in bench.options.fronts() {
+        let mut contestants: Vec<Running> = Vec::new();
+        for workers in [1, cores] {
+            let variant = Variant { workers: Some(workers), ..Variant::of(front) };
+            let mut running = ours.start(bench, &format!("scale-{workers}"), &variant).await?;
+            running.name = if workers == 1 { "1 worker".into() } else { format!("{workers} workers") };
+            contestants.push(running);
+        }
+        for case in bench.options.cases.iter().filter(|case| case.front == front) {
+            say(&format!("{case}, 1 and {cores} workers …"));
+            runs.push(CaseRun::new(case, false, rounds(bench, &contestants, case).await));
+        }
     }
     Ok(runs)
 }

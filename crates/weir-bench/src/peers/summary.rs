@@ -75,7 +75,7 @@ fn of_peer(peer: &str, rounds: &[Round]) -> Summary {
         user_us: of(|round| round.cpu.user_us),
         system_us: of(|round| round.cpu.system_us),
         total_us: of(|round| round.cpu.total_us()),
-        load_us: of(|round| round.origin_us + round.wrk_us),
+        load_us: of(|round| round.origin_us + round.generator_us),
         proxy_cores_busy: of(|round| round.proxy_cores_busy),
         load_cores_busy: of(|round| round.load_cores_busy),
         others_busy: of(|round| round.others_busy),
@@ -121,8 +121,8 @@ pub(super) fn warn(rounds: &[Round]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::peers::load::{Errors, Load};
     use crate::peers::usage::CpuTime;
-    use crate::peers::wrk::{Errors, Load};
 
     fn round(peer: &str, round: u32, us: f64, errors: u64) -> Round {
         let errors = Errors { read: errors, ..Errors::default() };

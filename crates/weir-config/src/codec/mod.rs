@@ -18,7 +18,7 @@ pub(crate) use field_test::FieldTests;
 pub(crate) use http::{
     AUTHORITY, BODY, CONTENT_TYPE, FIELD_NAME, METHOD, PATH, REGEX, STATUSES, Status, TARGET, header_name,
 };
-pub(crate) use quantity::{Percent, SizeOf, TIME, TIME_OR_ZERO};
+pub(crate) use quantity::{AGE, Percent, SizeOf, TIME, TIME_OR_ZERO};
 pub(crate) use scalar::{AutoOr, Bool, FILE, NAME, Number, Numbers, TEXT, Text, Words, parse_name};
 pub(crate) use section::{Field, Lens, Nested, Rule, Section, field, nested};
 
@@ -103,7 +103,7 @@ pub(crate) struct FieldShape {
 }
 
 /// What is wrong with a text, and what to do about it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Problem {
     pub(crate) message: String,
     pub(crate) hint: Option<String>,

@@ -32,10 +32,39 @@ pub(crate) const TIME_OR_ZERO: Text<Duration> = Text {
     print: print_duration,
 };
 
+/// A duration of up to ten years, in whole seconds.
+pub(crate) const AGE: Text<Duration> = Text {
+    what: "a duration (1s to 87600h)",
+    pattern: Some(TIME_PATTERN),
+    numbers: Numbers::Explained,
+    parse: |text| match parse_time(text)? {
+        time if time.subsec_millis() != 0 || time.is_zero() => {
+            Err(Problem::new(format!("`{}` is not a number of seconds", shortened(text)))
+                .hint("the least is `1s`"))
+        }
+        time if time > AGE_MAX => Err(Problem::new(format!("`{}` is too long", shortened(text)))
+            .hint("the most is ten years, `87600h`; one year is `8760h`")),
+        time => Ok(time),
+    },
+    print: print_duration,
+};
+
+const AGE_MAX: Duration = Duration::from_secs(87_600 * 3600);
+
 /// Units of time in milliseconds, longest first.
 const TIME_UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 
 fn parse_duration(text: &str) -> Result<Duration, Problem> {
+    match parse_time(text)? {
+        time if time <= TIME_MAX => Ok(time),
+        _too_long => {
+            Err(Problem::new(format!("`{}` is too long", shortened(text))).hint("the most is 7 days, `168h`"))
+        }
+    }
+}
+
+/// A duration of any length.
+fn parse_time(text: &str) -> Result<Duration, Problem> {
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         let meant = format!("did you mean `{}s`?", shortened(text));
         return Err(Problem::new(format!("`{}` has no unit", shortened(text))).hint(meant));
@@ -64,12 +93,7 @@ fn parse_duration(text: &str) -> Result<Duration, Problem> {
         total = total.zip(part).and_then(|(total, part)| total.checked_add(part));
         rest = after;
     }
-    match total.map(Duration::from_millis) {
-        Some(time) if time <= TIME_MAX => Ok(time),
-        Some(_) | None => {
-            Err(Problem::new(format!("`{}` is too long", shortened(text))).hint("the most is 7 days, `168h`"))
-        }
-    }
+    Ok(total.map_or(Duration::MAX, Duration::from_millis))
 }
 
 fn print_duration(time: &Duration) -> String {

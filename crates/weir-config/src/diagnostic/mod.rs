@@ -80,6 +80,14 @@ impl Diagnostics {
         self.errors + self.warnings - self.diagnostics.len()
     }
 
+    /// These and others of the same file.
+    pub(crate) fn with(mut self, others: Self) -> Self {
+        self.diagnostics.extend(others.diagnostics);
+        self.diagnostics.sort_by_key(|found| (found.span.start, found.severity));
+        self.diagnostics.truncate(SHOWN_MAX);
+        Self { errors: self.errors + others.errors, warnings: self.warnings + others.warnings, ..self }
+    }
+
     /// Whether nothing is wrong.
     pub fn is_empty(&self) -> bool {
         self.errors + self.warnings == 0

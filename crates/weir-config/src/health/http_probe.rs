@@ -9,12 +9,12 @@ use std::pin::pin;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use http::{HeaderValue, Request, header};
+use http::{HeaderValue, Request, StatusCode, header};
 use http_body_util::{BodyExt, Empty};
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{Passed, ProbeError, ProbeOutcome};
@@ -30,12 +30,12 @@ const HEAD_BYTES_MAX: usize = 64 << 10;
 /// middle of the body, and a line in the server's error log for every probe.
 const REST_TIME_MAX: Duration = Duration::from_millis(100);
 
-const USER_AGENT: &str = concat!("weir-check/", env!("CARGO_PKG_VERSION"));
+pub(super) const USER_AGENT: &str = concat!("weir-check/", env!("CARGO_PKG_VERSION"));
 
 /// Asks over `stream` and judges the answer, by `deadline`.
 pub(super) async fn probe(
     check: &HttpCheck,
-    stream: TcpStream,
+    stream: impl AsyncRead + AsyncWrite + Unpin,
     default_host: &str,
     deadline: Instant,
 ) -> ProbeOutcome {
@@ -75,14 +75,29 @@ async fn exchange(
         Ok(answer) => answer.map_err(|error| answer_error(&error))?,
         Err(_elapsed) => return Err(ProbeError::Timeout),
     };
-    let (head, mut body) = answer.into_parts();
-    let verdict = if !check.expect.contains(head.status) {
-        Err(ProbeError::BadStatus(head.status))
+    let (head, body) = answer.into_parts();
+    judge(check, head.status, body, deadline, answer_error).await
+}
+
+/// Judges an answer, whatever it came in.
+pub(super) async fn judge<B>(
+    check: &HttpCheck,
+    status: StatusCode,
+    body: B,
+    deadline: Instant,
+    error_of: impl Fn(&B::Error) -> ProbeError,
+) -> ProbeOutcome
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let mut body = body;
+    let verdict = if !check.expect.contains(status) {
+        Err(ProbeError::BadStatus(status))
     } else if let Some(text) = check.body_contains.as_deref().filter(|text| !text.is_empty()) {
         match timeout_at(deadline, find(text.as_bytes(), &mut body)).await {
             Ok(Ok(true)) => Ok(()),
             Ok(Ok(false)) => Err(ProbeError::BodyMismatch),
-            Ok(Err(error)) => Err(answer_error(&error)),
+            Ok(Err(error)) => Err(error_of(&error)),
             Err(_elapsed) => Err(ProbeError::Timeout),
         }
     } else {
@@ -90,11 +105,11 @@ async fn exchange(
     };
     // Whatever becomes of the rest, the verdict stands.
     let _ = timeout(REST_TIME_MAX, skip_rest(&mut body)).await;
-    verdict.map(|()| Passed { status: Some(head.status) })
+    verdict.map(|()| Passed { status: Some(status) })
 }
 
 /// Whether the first 64 KiB of `body` contain `text`; reads no further than it must.
-async fn find(text: &[u8], body: &mut Incoming) -> Result<bool, hyper::Error> {
+async fn find<B: Body<Data = Bytes> + Unpin>(text: &[u8], body: &mut B) -> Result<bool, B::Error> {
     let mut seen: Vec<u8> = Vec::new();
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame?.into_data() else { continue };
@@ -112,7 +127,7 @@ async fn find(text: &[u8], body: &mut Incoming) -> Result<bool, hyper::Error> {
     Ok(false)
 }
 
-async fn skip_rest(body: &mut Incoming) {
+async fn skip_rest<B: Body<Data = Bytes> + Unpin>(body: &mut B) {
     let mut skipped = 0;
     while !body.is_end_stream() && skipped < BODY_BYTES_MAX {
         let Some(Ok(frame)) = body.frame().await else { return };

@@ -4,6 +4,8 @@
 //! row of results into transitions and says when the next probe is due. Neither knows pools, balancers or
 //! the proxy: one control loop calls the first, feeds the second and writes what comes out.
 
+mod grpc_probe;
+mod http2_probe;
 mod http_probe;
 mod machine;
 mod outcome;
@@ -13,4 +15,4 @@ mod tests;
 
 pub use machine::{Cause, Health, Machine, Transition};
 pub use outcome::{Passed, ProbeError, ProbeOutcome, ProbeResult};
-pub use probe::probe;
+pub use probe::{ProbeTls, probe};

@@ -33,6 +33,9 @@ pub enum ProbeError {
     /// No connection, for another reason: no route, no local port left.
     #[error("can't connect: {0}")]
     Connect(io::ErrorKind),
+    /// Connected, but the two ends did not agree on TLS, or the server is not whom its certificate must be for.
+    #[error("no TLS: {0}")]
+    Tls(String),
     /// Connected, but no whole answer within the timeout.
     #[error("no answer within the timeout")]
     Timeout,
@@ -42,7 +45,7 @@ pub enum ProbeError {
     /// The connection broke before the answer was whole.
     #[error("the connection broke: {0}")]
     Broken(io::ErrorKind),
-    /// What came back is not HTTP/1; the text says why.
+    /// What came back is not sound HTTP; the text says why.
     #[error("the answer is not valid HTTP: {0}")]
     Malformed(String),
     /// A status outside the expected ranges.
@@ -51,6 +54,12 @@ pub enum ProbeError {
     /// The expected text is not in the first 64 KiB of the body.
     #[error("the body lacks the expected text")]
     BodyMismatch,
+    /// The server says of itself that it is not serving, or does not know the service.
+    #[error("{0}")]
+    NotServing(&'static str),
+    /// The server answered a gRPC check with an error: its `grpc-status`.
+    #[error("grpc-status {0}")]
+    GrpcStatus(u32),
     /// The check's own request can't be built: its path or host is not valid in HTTP.
     #[error("the check's request is not valid: {0}")]
     LocalRequest(String),

@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::model::{Check, CheckKind, HttpCheck, StatusRanges};
+use crate::model::{Check, CheckKind, HttpCheck, PoolProtocol, StatusRanges};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello";
 
@@ -73,7 +73,7 @@ fn http_check(http: HttpCheck) -> Check {
 
 async fn probe_script(check: &Check, script: Script) -> ProbeOutcome {
     let (address, _served) = server(script).await;
-    probe(check, address, "origin.example:80").await
+    probe(check, address, "origin.example:80", PoolProtocol::Http1, None).await
 }
 
 fn passed(status: u16) -> ProbeOutcome {
@@ -85,7 +85,7 @@ async fn tcp_connects_and_closes_in_peace_even_when_greeted() {
     let check = Check::with_defaults(CheckKind::Tcp);
     for script in [Script::Hold(""), Script::Greet("220 mail.example ESMTP\r\n")] {
         let (address, served) = server(script).await;
-        assert_eq!(probe(&check, address, "").await, Ok(Passed { status: None }));
+        assert_eq!(probe(&check, address, "", PoolProtocol::Http1, None).await, Ok(Passed { status: None }));
         served.await.unwrap().expect("a close without a reset");
     }
 }
@@ -95,7 +95,9 @@ async fn refused_is_told_apart() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    let error = probe(&Check::with_defaults(CheckKind::Tcp), address, "").await.unwrap_err();
+    let error = probe(&Check::with_defaults(CheckKind::Tcp), address, "", PoolProtocol::Http1, None)
+        .await
+        .unwrap_err();
     assert_eq!(error, ProbeError::ConnectRefused);
     assert_eq!(error.to_string(), "connection refused");
 }
@@ -105,14 +107,14 @@ async fn the_checks_own_port_is_probed() {
     let (address, _served) = server(Script::Hold("")).await;
     let check = Check { port: Some(address.port()), ..Check::with_defaults(CheckKind::Tcp) };
     let elsewhere = SocketAddr::new(address.ip(), 1);
-    assert_eq!(probe(&check, elsewhere, "").await, Ok(Passed { status: None }));
+    assert_eq!(probe(&check, elsewhere, "", PoolProtocol::Http1, None).await, Ok(Passed { status: None }));
 }
 
 #[tokio::test]
 async fn the_request_says_who_asks_and_closes() {
     let check = http_check(HttpCheck { path: "/healthz?deep=1".into(), ..HttpCheck::default() });
     let (address, served) = server(Script::Answer(OK.into())).await;
-    assert_eq!(probe(&check, address, "origin.example:80").await, passed(200));
+    assert_eq!(probe(&check, address, "origin.example:80", PoolProtocol::Http1, None).await, passed(200));
     let request = served.await.unwrap().unwrap().to_lowercase();
     assert!(request.starts_with("get /healthz?deep=1 http/1.1\r\n"), "{request}");
     for field in ["host: origin.example:80", "connection: close", "user-agent: weir-check/"] {
@@ -125,7 +127,7 @@ async fn the_checks_method_and_host_are_sent() {
     let http =
         HttpCheck { method: Method::HEAD, host: Some("www.example.com".into()), ..HttpCheck::default() };
     let (address, served) = server(Script::Answer(OK.into())).await;
-    assert_eq!(probe(&http_check(http), address, "other").await, passed(200));
+    assert_eq!(probe(&http_check(http), address, "other", PoolProtocol::Http1, None).await, passed(200));
     let request = served.await.unwrap().unwrap().to_lowercase();
     assert!(request.starts_with("head / http/1.1\r\n"), "{request}");
     assert!(request.contains("host: www.example.com\r\n"), "{request}");

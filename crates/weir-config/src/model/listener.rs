@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::{Name, Route};
+use super::{ListenerTls, Name, Route};
 
 /// A bound address and the routes behind it.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +18,12 @@ pub struct Listener {
     pub protocol: Protocol,
     /// Whether a connection begins with a PROXY header, which says who the client is. Default no.
     pub proxy_protocol: ProxyHeader,
+    /// How TLS is spoken there. Default not at all.
+    pub tls: Option<ListenerTls>,
+    /// Answer every request with 308 to the same place in https. Default no; never with `tls`.
+    pub https_redirect: bool,
+    /// What `Strict-Transport-Security` says on every answer over TLS (RFC 6797). Default none.
+    pub hsts: Option<Duration>,
     /// The networks whose forwarding fields (`X-Forwarded-*`, `Forwarded`) and PROXY headers are believed.
     /// Default none; with PROXY headers required, at least one.
     pub trusted_proxies: Vec<IpNet>,
@@ -93,6 +99,8 @@ impl Default for ForwardedFields {
 /// How long a client may take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenerTimeouts {
+    /// From a connection to the end of its TLS handshake. Default 10 s.
+    pub tls_handshake: Duration,
     /// From the first byte of a request's head to its last; 408 after that. Also for a PROXY header and, where
     /// routes ask for its names, a TLS ClientHello, from the connection's beginning. Default 10 s.
     pub request_head: Duration,
@@ -108,6 +116,7 @@ pub struct ListenerTimeouts {
 impl Default for ListenerTimeouts {
     fn default() -> Self {
         Self {
+            tls_handshake: Duration::from_secs(10),
             request_head: Duration::from_secs(10),
             body_idle: Duration::from_secs(30),
             keep_alive: Duration::from_secs(60),

@@ -6,15 +6,21 @@
 mod listener;
 mod pool;
 mod route;
+mod tls;
 
 pub use listener::{ForwardedFields, Listener, ListenerLimits, ListenerTimeouts, Protocol, ProxyHeader, Udp};
 pub use pool::{
-    Balance, Check, CheckKind, Ejection, Expand, Host, HttpCheck, Pool, PoolLimits, PoolTimeouts,
-    ProxyVersion, Retries, Server, ServerAddress, StatusRanges, Weight,
+    Balance, Check, CheckKind, Ejection, Expand, GrpcCheck, Host, HttpCheck, Pool, PoolHttp2, PoolLimits,
+    PoolProtocol, PoolTimeouts, ProxyVersion, Retries, Server, ServerAddress, StatusRanges, Weight,
 };
 pub use route::{
     Action, FieldMatch, FieldTest, HostPattern, PathMatch, Pattern, PoolId, Redirect, Respond, Route,
     RouteMatch,
+};
+
+pub use tls::{
+    Alpn, CertificateFiles, ClientCertificateMode, ClientCertificates, ListenerTls, PoolTls, TlsVersion,
+    Verify,
 };
 
 use std::net::{Ipv4Addr, SocketAddr};

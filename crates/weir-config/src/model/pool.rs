@@ -6,17 +6,21 @@ use std::time::Duration;
 
 use http::{HeaderName, Method, StatusCode};
 
-use super::Name;
+use super::{Name, PoolTls};
 
 /// A named group of servers, a balancing algorithm and a health check.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pool {
     /// Its key in the file.
     pub name: Name,
+    /// What its servers speak. Default `http1`.
+    pub protocol: PoolProtocol,
     /// How a server is chosen. Default `round_robin`.
     pub balance: Balance,
     /// At least one, with unique names.
     pub servers: Vec<Server>,
+    /// How the servers are spoken to in TLS. Default not at all.
+    pub tls: Option<PoolTls>,
     /// The active check. Default none: a server is then healthy until traffic shows otherwise.
     pub check: Option<Check>,
     /// How long a server that comes up takes to get its full share. Default zero: at once.
@@ -25,6 +29,8 @@ pub struct Pool {
     pub timeouts: PoolTimeouts,
     /// How much is kept and waited for.
     pub limits: PoolLimits,
+    /// How much of HTTP/2 is asked of a server that speaks it.
+    pub http2: PoolHttp2,
     /// When a request is sent again.
     pub retries: Retries,
     /// When traffic alone takes a server out of the choice for a while.
@@ -55,6 +61,17 @@ impl ProxyVersion {
             Self::V2 => b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0",
         }
     }
+}
+
+/// What a pool's servers speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PoolProtocol {
+    /// HTTP/1.1, an exchange at a time on a connection.
+    #[default]
+    Http1,
+    /// HTTP/2, many exchanges on a connection, without asking first whether the server speaks it (RFC 9113
+    /// section 3.3).
+    Http2,
 }
 
 /// How a server is chosen.
@@ -189,6 +206,8 @@ pub struct Check {
     pub jitter_percent: u8,
     /// Probe this port instead of the server's own.
     pub port: Option<u16>,
+    /// Probe in TLS, as the pool speaks it. Default: if it does.
+    pub tls: bool,
     /// The PROXY header that a probe of the server's own port begins with: the pool's.
     pub proxy_protocol: ProxyVersion,
 }
@@ -206,6 +225,7 @@ impl Check {
             fall: 3,
             jitter_percent: 10,
             port: None,
+            tls: false,
             proxy_protocol: ProxyVersion::None,
         }
     }
@@ -218,6 +238,8 @@ pub enum CheckKind {
     Tcp,
     /// Sends a request and judges the answer.
     Http(HttpCheck),
+    /// Asks the server how it is, by gRPC's own protocol for that (`grpc.health.v1`).
+    Grpc(GrpcCheck),
 }
 
 /// An HTTP probe.
@@ -229,6 +251,8 @@ pub struct HttpCheck {
     pub path: String,
     /// The `Host` field. Default: the server's address.
     pub host: Option<String>,
+    /// What the probe speaks. Default: what the pool's servers do.
+    pub protocol: Option<PoolProtocol>,
     /// The statuses of a healthy server. Default 200-399.
     pub expect: StatusRanges,
     /// Text that the body's first 64 KiB must contain. Default none.
@@ -241,10 +265,20 @@ impl Default for HttpCheck {
             method: Method::GET,
             path: "/".into(),
             host: None,
+            protocol: None,
             expect: StatusRanges(vec![(200, 399)]),
             body_contains: None,
         }
     }
+}
+
+/// A gRPC probe: the server has to say SERVING.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct GrpcCheck {
+    /// The service that is asked about. Default none: the server as a whole.
+    pub service: String,
+    /// The `:authority` of the request. Default: the server's address.
+    pub host: Option<String>,
 }
 
 /// Inclusive ranges of status codes, such as `200-399` or `200,204`.
@@ -306,6 +340,25 @@ pub struct PoolLimits {
 impl Default for PoolLimits {
     fn default() -> Self {
         Self { queue: 1024, idle_connections: 100, response_head_bytes: 32 << 10, response_fields: 100 }
+    }
+}
+
+/// How much of HTTP/2 is asked of a server that speaks it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolHttp2 {
+    /// Connections to one server, all workers together; an exchange that finds all their streams taken waits
+    /// for one, at most for `timeouts.connect`. Default 100.
+    pub connections: u32,
+    /// Exchanges at once on one connection, or fewer if the server says so. Default 100.
+    pub streams: u32,
+    /// How much of one answer the server may send before the client has taken any of it. Default 64 KiB, 16 KiB
+    /// to 16 MiB.
+    pub stream_window_bytes: usize,
+}
+
+impl Default for PoolHttp2 {
+    fn default() -> Self {
+        Self { connections: 100, streams: 100, stream_window_bytes: 64 << 10 }
     }
 }
 

@@ -33,21 +33,16 @@ pub(super) fn file(config: &Config) -> raw::File {
 
 fn listener(listener: &Listener, pools: &[Pool]) -> raw::Listener {
     let Listener {
-        name: _,
-        bind,
-        protocol,
-        proxy_protocol,
-        trusted_proxies,
-        forwarded,
-        timeouts,
-        limits,
-        udp,
-        routes,
+        name: _, bind, protocol, proxy_protocol, tls, https_redirect, hsts, trusted_proxies, ..
     } = listener;
+    let Listener { forwarded, timeouts, limits, udp, routes, .. } = listener;
     raw::Listener {
         bind: bind.iter().copied().map(at).collect(),
         protocol: *protocol,
         proxy_protocol: at(*proxy_protocol),
+        tls: tls.clone().map(at),
+        https_redirect: at(*https_redirect),
+        hsts: hsts.map(at),
         trusted_proxies: trusted_proxies.iter().copied().map(at).collect(),
         forwarded: at(*forwarded),
         timeouts: timeouts.clone(),
@@ -87,12 +82,15 @@ fn route(route: &Route, pools: &[Pool]) -> raw::Route {
 fn pool(pool: &Pool) -> raw::Pool {
     let Pool {
         name: _,
+        protocol,
         balance,
         servers,
+        tls,
         check: _,
         slow_start,
         timeouts,
         limits,
+        http2,
         retries,
         ejection,
         proxy_protocol,
@@ -107,13 +105,16 @@ fn pool(pool: &Pool) -> raw::Pool {
         Balance::First => (BalanceWord::First, None),
     };
     raw::Pool {
+        protocol: *protocol,
         balance: at(word),
         hash_header: header,
         servers: servers.iter().map(|s| at(server(s))).collect(),
-        check: pool.check.as_ref().map(check),
+        tls: tls.clone().map(at),
+        check: pool.check.as_ref().map(|c| at(check(c, tls.is_some()))),
         slow_start: *slow_start,
         timeouts: timeouts.clone(),
         limits: limits.clone(),
+        http2: http2.clone(),
         retries: retries.clone(),
         ejection: ejection.clone(),
         proxy_protocol: at(*proxy_protocol),
@@ -133,7 +134,7 @@ fn server(server: &Server) -> raw::Server {
     }
 }
 
-fn check(check: &Check) -> raw::Check {
+fn check(check: &Check, pool_tls: bool) -> raw::Check {
     let Check {
         kind,
         interval,
@@ -143,14 +144,17 @@ fn check(check: &Check) -> raw::Check {
         fall,
         jitter_percent,
         port,
+        tls,
         proxy_protocol: _, // the pool's
     } = check;
-    let (http, tcp) = match kind {
-        CheckKind::Http(http) => (Some(http.clone()), None),
-        CheckKind::Tcp => (None, Some(())),
+    let (http, grpc, tcp) = match kind {
+        CheckKind::Http(http) => (Some(http.clone()), None, None),
+        CheckKind::Grpc(grpc) => (None, Some(grpc.clone()), None),
+        CheckKind::Tcp => (None, None, Some(())),
     };
     raw::Check {
         http,
+        grpc,
         tcp,
         interval: *interval,
         interval_changing: (*interval_changing != *interval / 2).then_some(*interval_changing),
@@ -159,5 +163,6 @@ fn check(check: &Check) -> raw::Check {
         fall: *fall,
         jitter_percent: *jitter_percent,
         port: *port,
+        tls: (*tls != pool_tls).then_some(*tls),
     }
 }

@@ -2,17 +2,19 @@
 
 use std::time::Duration;
 
+use super::pool::PROTOCOL;
 use crate::codec::{
-    AUTHORITY, Codec, Context, Field, Form, METHOD, Nested, Number, Optional, Percent, Problem, Rule,
+    AUTHORITY, Bool, Codec, Context, Field, Form, METHOD, Nested, Number, Optional, Percent, Problem, Rule,
     STATUSES, Section, Shape, TARGET, TEXT, TIME, field, nested,
 };
-use crate::model::{self, HttpCheck};
+use crate::model::{self, GrpcCheck, HttpCheck};
 use crate::tree::{NodeId, ScalarType};
 
 /// The active check.
 #[derive(Debug, Clone)]
 pub(crate) struct Check {
     pub(crate) http: Option<HttpCheck>,
+    pub(crate) grpc: Option<GrpcCheck>,
     pub(crate) tcp: Option<()>,
     pub(crate) interval: Duration,
     pub(crate) interval_changing: Option<Duration>,
@@ -21,6 +23,7 @@ pub(crate) struct Check {
     pub(crate) fall: u16,
     pub(crate) jitter_percent: u8,
     pub(crate) port: Option<u16>,
+    pub(crate) tls: Option<bool>,
 }
 
 impl Default for Check {
@@ -35,10 +38,12 @@ impl Default for Check {
             fall,
             jitter_percent,
             port,
+            tls: _,
             proxy_protocol: _,
         } = check;
         Self {
             http: None,
+            grpc: None,
             tcp: None,
             interval,
             interval_changing: None,
@@ -47,6 +52,7 @@ impl Default for Check {
             fall,
             jitter_percent,
             port,
+            tls: None,
         }
     }
 }
@@ -59,6 +65,12 @@ impl Section for Check {
             http,
             Optional(HttpCheckCodec),
             "Send a request and judge the answer. The short form is the path alone."
+        ),
+        field!(
+            "grpc",
+            grpc,
+            Optional(GrpcCheckCodec),
+            "Ask the server by `grpc.health.v1`; it has to say SERVING. `true` asks about the server as a whole."
         ),
         field!("tcp", tcp, Optional(TcpCheckCodec), "Connect and close again: `true`."),
         field!("interval", interval, TIME, "Between two probes of one server, from start to start."),
@@ -85,8 +97,9 @@ impl Section for Check {
             "Probe this port instead of the server's own.",
             default "the server's port"
         ),
+        field!("tls", tls, Optional(Bool), "Probe in TLS, as the pool speaks it.", default "if the pool has `tls`"),
     ];
-    const RULES: &'static [Rule] = &[Rule::OneOf(&["http", "tcp"])];
+    const RULES: &'static [Rule] = &[Rule::OneOf(&["http", "grpc", "tcp"])];
 }
 
 /// An HTTP probe: its path, or a mapping.
@@ -122,12 +135,52 @@ impl Section for HttpCheck {
         field!("method", method, METHOD, "The request's method."),
         field!("path", path, TARGET, "The request's target, with a query if need be."),
         field!("host", host, Optional(AUTHORITY), "The request's `Host` field.", default "the server's address"),
+        field!("protocol", protocol, Optional(PROTOCOL), "What the probe speaks.", default "the pool's `protocol`"),
         field!("expect", expect, STATUSES, "The statuses of a healthy server."),
         field!(
             "body_contains",
             body_contains,
             Optional(TEXT),
             "Text that the first 64 KiB of the body must contain."
+        ),
+    ];
+}
+
+/// A gRPC probe: `true`, or a mapping.
+struct GrpcCheckCodec;
+
+const GRPC_CHECK: Nested<GrpcCheck> = nested();
+
+impl Codec for GrpcCheckCodec {
+    type Value = GrpcCheck;
+
+    fn decode(&self, node: NodeId, cx: &mut Context<'_>) -> Option<GrpcCheck> {
+        match cx.scalar(node) {
+            Some(scalar) if scalar.kind == ScalarType::Bool(true) => Some(GrpcCheck::default()),
+            Some(_) | None if cx.map(node).is_some() => GRPC_CHECK.decode(node, cx),
+            Some(_) | None => cx.wrong_type(node, "`true`, or a mapping such as `{ service: shop.Cart }`"),
+        }
+    }
+
+    fn encode(&self, value: &GrpcCheck) -> Form {
+        if *value == GrpcCheck::default() { Form::Bool(true) } else { GRPC_CHECK.encode(value) }
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::Either(vec![Shape::Bool, GRPC_CHECK.shape()])
+    }
+}
+
+impl Section for GrpcCheck {
+    const WHAT: &'static str = "grpc check";
+    const FIELDS: &'static [&'static dyn Field<Self>] = &[
+        field!("service", service, TEXT, "The service that is asked about; empty: the server as a whole."),
+        field!(
+            "host",
+            host,
+            Optional(AUTHORITY),
+            "The request's `:authority`.",
+            default "the server's address"
         ),
     ];
 }

@@ -1,15 +1,18 @@
 //! Listeners.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use ipnet::IpNet;
 
 use super::Route;
 use crate::codec::{
-    BIND, Bool, Field, List, NET, Number, OneOrMany, Optional, Placed, Section, SizeOf, TIME, Words, field,
-    nested,
+    AGE, BIND, Bool, Field, List, NET, Number, OneOrMany, Optional, Placed, Section, SizeOf, TIME, Words,
+    field, nested,
 };
-use crate::model::{ForwardedFields, ListenerLimits, ListenerTimeouts, Protocol, ProxyHeader, Udp};
+use crate::model::{
+    ForwardedFields, ListenerLimits, ListenerTimeouts, ListenerTls, Protocol, ProxyHeader, Udp,
+};
 use crate::tree::At;
 
 /// One listener.
@@ -17,6 +20,9 @@ use crate::tree::At;
 pub(crate) struct Listener {
     pub(crate) bind: Vec<At<SocketAddr>>,
     pub(crate) protocol: Protocol,
+    pub(crate) tls: Option<At<ListenerTls>>,
+    pub(crate) https_redirect: At<bool>,
+    pub(crate) hsts: Option<At<Duration>>,
     pub(crate) proxy_protocol: At<ProxyHeader>,
     pub(crate) trusted_proxies: Vec<At<IpNet>>,
     pub(crate) forwarded: At<ForwardedFields>,
@@ -36,6 +42,25 @@ impl Section for Listener {
             proxy_protocol,
             Placed(PROXY_HEADER),
             "Whether a connection begins with a PROXY header (version 1 or 2) that says who the client is; then it comes from `trusted_proxies` or is closed."
+        ),
+        field!(
+            "tls",
+            tls,
+            Optional(Placed(nested::<ListenerTls>())),
+            "How TLS is spoken there; without it, it is not."
+        ),
+        field!(
+            "https_redirect",
+            https_redirect,
+            Placed(Bool),
+            "Answer every request with 308 to the same host and path in https."
+        ),
+        field!(
+            "hsts",
+            hsts,
+            Optional(Placed(AGE)),
+            "For how long browsers are to use https alone: `Strict-Transport-Security` on every answer over TLS.",
+            default "none is sent"
         ),
         field!(
             "trusted_proxies",
@@ -104,6 +129,7 @@ impl Section for ForwardedFields {
 impl Section for ListenerTimeouts {
     const WHAT: &'static str = "listener's timeouts section";
     const FIELDS: &'static [&'static dyn Field<Self>] = &[
+        field!("tls_handshake", tls_handshake, TIME, "From a connection to the end of its TLS handshake."),
         field!(
             "request_head",
             request_head,

@@ -11,6 +11,7 @@ mod file;
 mod listener;
 mod pool;
 mod route;
+mod tls;
 
 pub(crate) use check::Check;
 pub(crate) use file::{File, VERSION};

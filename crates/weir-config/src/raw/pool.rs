@@ -9,19 +9,25 @@ use crate::codec::{
     Bool, Codec, Context, FIELD_NAME, Field, Form, List, NAME, Nested, Number, Optional, Percent, Placed,
     SERVER_ADDRESS, Section, ServerText, Shape, SizeOf, TIME, TIME_OR_ZERO, Words, field, nested,
 };
-use crate::model::{self, Ejection, Expand, PoolLimits, PoolTimeouts, ProxyVersion, Retries, Weight};
+use crate::model::{
+    self, Ejection, Expand, PoolHttp2, PoolLimits, PoolProtocol, PoolTimeouts, PoolTls, ProxyVersion,
+    Retries, Weight,
+};
 use crate::tree::{At, NodeId, ScalarType};
 
 /// One pool.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Pool {
+    pub(crate) protocol: PoolProtocol,
     pub(crate) balance: At<BalanceWord>,
     pub(crate) hash_header: Option<At<HeaderName>>,
     pub(crate) servers: Vec<At<Server>>,
-    pub(crate) check: Option<Check>,
+    pub(crate) tls: Option<At<PoolTls>>,
+    pub(crate) check: Option<At<Check>>,
     pub(crate) slow_start: Duration,
     pub(crate) timeouts: PoolTimeouts,
     pub(crate) limits: PoolLimits,
+    pub(crate) http2: PoolHttp2,
     pub(crate) retries: Retries,
     pub(crate) ejection: Ejection,
     pub(crate) proxy_protocol: At<ProxyVersion>,
@@ -30,6 +36,12 @@ pub(crate) struct Pool {
 impl Section for Pool {
     const WHAT: &'static str = "pool";
     const FIELDS: &'static [&'static dyn Field<Self>] = &[
+        field!(
+            "protocol",
+            protocol,
+            PROTOCOL,
+            "What its servers speak: `http2` without asking first, many exchanges on a connection."
+        ),
         field!("balance", balance, Placed(BALANCE), "How a server is chosen."),
         field!(
             "hash_header",
@@ -39,9 +51,15 @@ impl Section for Pool {
         ),
         field!(required "servers", servers, List { of: Placed(ServerCodec), min: 1 }, "The servers, with unique names."),
         field!(
+            "tls",
+            tls,
+            Optional(Placed(nested::<PoolTls>())),
+            "How the servers are spoken to in TLS; without it, they are not."
+        ),
+        field!(
             "check",
             check,
-            Optional(nested::<Check>()),
+            Optional(Placed(nested::<Check>())),
             "The active check; without one, a server is healthy until traffic shows otherwise."
         ),
         field!(
@@ -52,6 +70,12 @@ impl Section for Pool {
         ),
         field!("timeouts", timeouts, nested::<PoolTimeouts>(), "How long a server may take."),
         field!("limits", limits, nested::<PoolLimits>(), "How much is kept and waited for."),
+        field!(
+            "http2",
+            http2,
+            nested::<PoolHttp2>(),
+            "How much of HTTP/2 is asked of a server; with `protocol: http2`."
+        ),
         field!("retries", retries, nested::<Retries>(), "When a request is sent again."),
         field!(
             "ejection",
@@ -68,6 +92,8 @@ impl Section for Pool {
     ];
 }
 
+pub(super) const PROTOCOL: Words<PoolProtocol> =
+    Words(&[("http1", PoolProtocol::Http1), ("http2", PoolProtocol::Http2)]);
 const PROXY_VERSION: Words<ProxyVersion> =
     Words(&[("none", ProxyVersion::None), ("v1", ProxyVersion::V1), ("v2", ProxyVersion::V2)]);
 
@@ -259,6 +285,30 @@ impl Section for PoolLimits {
             response_fields,
             Number { range: 8..=1000 },
             "Fields in a response's head; 502 beyond."
+        ),
+    ];
+}
+
+impl Section for PoolHttp2 {
+    const WHAT: &'static str = "pool's http2 section";
+    const FIELDS: &'static [&'static dyn Field<Self>] = &[
+        field!(
+            "connections",
+            connections,
+            Number { range: 1..=65_535 },
+            "Connections to one server, all workers together; who finds all their streams taken waits, at most for `timeouts.connect`."
+        ),
+        field!(
+            "streams",
+            streams,
+            Number { range: 1..=10_000 },
+            "Exchanges at once on one connection, or fewer if the server says so."
+        ),
+        field!(
+            "stream_window",
+            stream_window_bytes,
+            SizeOf { range: 16 << 10..=16 << 20 },
+            "How much of one answer the server may send before the client has taken any of it."
         ),
     ];
 }

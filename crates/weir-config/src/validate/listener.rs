@@ -8,7 +8,9 @@ use std::net::SocketAddr;
 
 use super::PoolNames;
 use crate::codec::{Context, Entry, Problem};
-use crate::model::{Action, Admin, Listener, ListenerLimits, Name, PathMatch, Protocol, Route, RouteMatch};
+use crate::model::{
+    Action, Admin, Alpn, Listener, ListenerLimits, Name, PathMatch, Protocol, Route, RouteMatch,
+};
 use crate::raw;
 use crate::tree::{At, NodeId};
 
@@ -45,17 +47,51 @@ fn listener(
         let problem = Problem::new(format!("`{}` is everyone: any client can choose its address", net.value));
         cx.warning(net.node, problem.hint("name the networks of your own proxies"));
     }
+    tls(&raw, cx);
     Listener {
-        routes: routes(&name, at.node, raw.protocol, raw.routes, names, cx),
+        routes: routes(&name, at.node, raw.protocol, raw.routes, raw.https_redirect.value, names, cx),
         name,
         bind: raw.bind.iter().map(|bind| bind.value).collect(),
         protocol: raw.protocol,
         proxy_protocol: raw.proxy_protocol.value,
+        tls: raw.tls.map(|tls| tls.value),
+        https_redirect: raw.https_redirect.value,
+        hsts: raw.hsts.map(|hsts| hsts.value),
         trusted_proxies: raw.trusted_proxies.iter().map(|net| net.value).collect(),
         forwarded: raw.forwarded.value,
         timeouts: raw.timeouts,
         limits,
         udp: raw.udp.value,
+    }
+}
+
+/// Keys that mean something only with TLS, or only without it.
+fn tls(raw: &raw::Listener, cx: &mut Context<'_>) {
+    match &raw.tls {
+        Some(tls) => {
+            if raw.https_redirect.value {
+                let problem =
+                    Problem::new("a listener that speaks TLS would send its clients to itself, for ever");
+                let hint = "`https_redirect` is for the listener of port 80";
+                cx.problem(raw.https_redirect.node, problem.hint(hint));
+            }
+            for (index, alpn) in tls.value.alpn.iter().enumerate() {
+                if tls.value.alpn[..index].contains(alpn) {
+                    let at = cx.child_or_self(tls.node, "alpn");
+                    cx.error(at, format!("`{}` stands here twice", alpn.as_str()));
+                } else if !Alpn::SERVED.contains(alpn) {
+                    let problem =
+                        Problem::new(format!("`{}` is not served by this version yet", alpn.as_str()));
+                    cx.problem(cx.child_or_self(tls.node, "alpn"), problem.hint("remove it"));
+                }
+            }
+        }
+        None => {
+            if let Some(hsts) = &raw.hsts {
+                let problem = Problem::new("`hsts` means something only over TLS (RFC 6797 section 7.2)");
+                cx.warning(hsts.node, problem.hint("it belongs to the listener that has `tls`"));
+            }
+        }
     }
 }
 
@@ -107,10 +143,11 @@ fn routes(
     at: NodeId,
     protocol: Protocol,
     raw: Vec<At<raw::Route>>,
+    redirects: bool,
     names: &mut PoolNames<'_>,
     cx: &mut Context<'_>,
 ) -> Vec<Route> {
-    if raw.is_empty() && !cx.findings.has_errors() {
+    if raw.is_empty() && !redirects && !cx.findings.has_errors() {
         let does = match protocol {
             Protocol::Http => "it answers 404",
             Protocol::Tcp => "it closes every connection",

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use crate::codec::{Context, Entry, Problem, parse_name};
-use crate::model::{Balance, Check, CheckKind, Expand, Host, Pool, ProxyVersion, Server};
+use crate::model::{
+    Balance, Check, CheckKind, Expand, Host, Pool, PoolProtocol, PoolTls, ProxyVersion, Server, Verify,
+};
 use crate::raw::{self, BalanceWord};
 use crate::tree::{At, NodeId};
 
@@ -13,14 +15,25 @@ pub(super) fn pool(entry: &Entry<raw::Pool>, cx: &mut Context<'_>) -> Option<Poo
     let balance = balance(raw, cx);
     let mut seen = HashMap::with_capacity(raw.servers.len());
     let servers = raw.servers.iter().filter_map(|server| self::server(server, &mut seen, cx)).collect();
+    if raw.protocol == PoolProtocol::Http2 && raw.proxy_protocol.value != ProxyVersion::None {
+        let problem =
+            Problem::new("clients share connections in HTTP/2: no PROXY header can say whose one is");
+        cx.problem(raw.proxy_protocol.node, problem.hint("remove it, or take `protocol: http1`"));
+    }
     Some(Pool {
         name: name.value.as_str().into(),
+        protocol: raw.protocol,
         balance: balance?,
         servers,
-        check: raw.check.as_ref().and_then(|check| self::check(check, raw.proxy_protocol.value)),
+        tls: raw.tls.as_ref().map(|tls| self::tls(tls, cx)),
+        check: raw
+            .check
+            .as_ref()
+            .and_then(|check| self::check(check, raw.tls.is_some(), raw.proxy_protocol.value, cx)),
         slow_start: raw.slow_start,
         timeouts: raw.timeouts.clone(),
         limits: raw.limits.clone(),
+        http2: raw.http2.clone(),
         retries: raw.retries.clone(),
         ejection: raw.ejection.clone(),
         proxy_protocol: raw.proxy_protocol.value,
@@ -88,12 +101,38 @@ fn server(raw: &At<raw::Server>, seen: &mut HashMap<String, NodeId>, cx: &mut Co
     })
 }
 
+fn tls(raw: &At<PoolTls>, cx: &mut Context<'_>) -> PoolTls {
+    let At { value: tls, node } = raw;
+    if tls.verify == Verify::None {
+        let problem = Problem::new("whoever answers at a server's address is taken for the server");
+        let hint = "with `ca`, servers whose certificate is your own can be verified, too";
+        cx.warning(cx.child_or_self(*node, "verify"), problem.hint(hint));
+    }
+    if let (Some(_), None) = (&tls.key, &tls.certificate) {
+        let problem = Problem::new("a `key` without its `certificate`").hint("add `certificate`");
+        cx.problem(cx.child_or_self(*node, "key"), problem);
+    }
+    tls.clone()
+}
+
 /// `None` when it says not what a probe does, which the decoder has reported.
-fn check(raw: &raw::Check, proxy_protocol: ProxyVersion) -> Option<Check> {
-    let kind = match (&raw.http, raw.tcp) {
-        (Some(http), None) => CheckKind::Http(http.clone()),
-        (None, Some(())) => CheckKind::Tcp,
-        (Some(_), Some(())) | (None, None) => return None,
+fn check(
+    raw: &At<raw::Check>,
+    pool_tls: bool,
+    proxy_protocol: ProxyVersion,
+    cx: &mut Context<'_>,
+) -> Option<Check> {
+    let At { value: raw, node } = raw;
+    if raw.tls == Some(true) && !pool_tls {
+        let problem = Problem::new("the pool says not how TLS is spoken");
+        let at = cx.child_or_self(*node, "tls");
+        cx.problem(at, problem.hint("give the pool a `tls` section, such as `tls: {}`"));
+    }
+    let kind = match (&raw.http, &raw.grpc, raw.tcp) {
+        (Some(http), None, None) => CheckKind::Http(http.clone()),
+        (None, Some(grpc), None) => CheckKind::Grpc(grpc.clone()),
+        (None, None, Some(())) => CheckKind::Tcp,
+        (_, _, _) => return None,
     };
     let interval = raw.interval;
     Some(Check {
@@ -105,6 +144,7 @@ fn check(raw: &raw::Check, proxy_protocol: ProxyVersion) -> Option<Check> {
         fall: raw.fall,
         jitter_percent: raw.jitter_percent,
         port: raw.port,
+        tls: raw.tls.unwrap_or(pool_tls),
         proxy_protocol,
     })
 }

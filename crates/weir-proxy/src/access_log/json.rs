@@ -16,7 +16,7 @@ use super::{Kind, Record};
 pub(super) fn write(record: &Record<'_>, stamp: &mut Timestamp, out: &mut Vec<u8>) {
     let Record { kind, started, client, listener, method, host, target, version: _, status, .. } = *record;
     let Record { request_bytes, response_bytes, pool, server, upstream, retries, times, .. } = *record;
-    let Record { end, cause, user_agent, referer, .. } = *record;
+    let Record { tls, end, cause, user_agent, referer, .. } = *record;
 
     out.extend_from_slice(b"{\"time\":\"");
     stamp.write_rfc3339(started, out);
@@ -51,6 +51,10 @@ pub(super) fn write(record: &Record<'_>, stamp: &mut Timestamp, out: &mut Vec<u8
     line.millis_if("connect_ms", times.connect);
     line.millis_if("first_byte_ms", times.first_byte);
     line.millis_if("total_ms", times.total);
+    if let Some((version, cipher)) = tls {
+        line.text("tls_version", version.as_bytes());
+        line.text("tls_cipher", cipher.as_bytes());
+    }
     line.text("end", &end);
     line.text_if("cause", cause.map(str::as_bytes));
     line.text_if("user_agent", user_agent);

@@ -48,6 +48,8 @@ pub struct Record<'a> {
     pub server: Option<&'a str>,
     /// The address of the server that was tried last.
     pub upstream: Option<SocketAddr>,
+    /// The version and the cipher of the client's TLS.
+    pub tls: Option<(&'a str, &'a str)>,
     /// How many times the request was sent again.
     pub retries: u32,
     /// Where the time went.
@@ -112,6 +114,7 @@ pub(super) mod tests {
             pool: Some("api"),
             server: Some("a1"),
             upstream: Some(SocketAddr::from(([10, 0, 0, 1], 8080))),
+            tls: None,
             retries: 1,
             times: Times {
                 queue: None,

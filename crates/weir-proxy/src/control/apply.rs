@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use weir_config::Config;
 use weir_config::model::{AccessLogTarget, SessionLimit, Workers};
+use weir_config::tls::Tls;
 
 use super::Control;
 use super::servers::{ServerChange, UnknownServer};
@@ -54,7 +55,7 @@ pub enum ApplyError {
 }
 
 impl Control {
-    pub(super) async fn apply(&mut self, config: Config) -> Result<Applied, ApplyError> {
+    pub(super) async fn apply(&mut self, config: Config, tls: Arc<Tls>) -> Result<Applied, ApplyError> {
         if self.shared.phase() == Phase::Draining {
             return Err(ApplyError::Draining);
         }
@@ -67,7 +68,7 @@ impl Control {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).apply(&config.log, output);
         self.shared.set_sessions_max(sessions_max(config.limits.sessions));
         self.names.reconcile(&config, &mut self.resolved);
-        let generation = self.publish(&config).await;
+        let generation = self.publish(&config, &tls).await;
         for mail in self.sockets.commit(plan) {
             let Some(mailbox) = self.shared.mailboxes.get(mail.worker) else { continue };
             if mailbox.send(mail.letter).await.is_err() {
@@ -94,6 +95,7 @@ impl Control {
             let mut next = Snapshot {
                 generation: snapshot.generation + 1,
                 config: Arc::clone(&snapshot.config),
+                tls: Arc::clone(&snapshot.tls),
                 listeners: snapshot.listeners.clone(),
                 pools: snapshot.pools.clone(),
             };
@@ -113,14 +115,14 @@ impl Control {
 
     /// Publishes the present configuration again, with the addresses that its names have now.
     pub(super) async fn republish(&mut self) {
-        let config = Arc::clone(&self.shared.snapshot.load().config);
-        self.publish(&config).await;
+        let snapshot = self.shared.snapshot.load_full();
+        self.publish(&snapshot.config, &snapshot.tls).await;
     }
 
     /// Compiles and swaps; statuses and checks follow.
-    async fn publish(&mut self, config: &Arc<Config>) -> u64 {
+    async fn publish(&mut self, config: &Arc<Config>, tls: &Arc<Tls>) -> u64 {
         let previous = self.shared.snapshot.load_full();
-        let snapshot = compile(config, &self.resolved, Some(&previous), self.shared.mailboxes.len());
+        let snapshot = compile(config, tls, &self.resolved, Some(&previous), self.shared.mailboxes.len());
         let generation = snapshot.generation;
         let now = Instant::now();
         // Shares first: a worker that sees the new snapshot must find its servers usable.

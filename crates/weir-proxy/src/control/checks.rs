@@ -5,12 +5,14 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
-use weir_config::health::{Machine, ProbeResult, probe};
-use weir_config::model::{Check, Name};
+use weir_config::health::{Machine, ProbeResult, ProbeTls, probe};
+use weir_config::model::{Check, Name, PoolProtocol};
+use weir_config::tls::PoolTls;
 
 use super::Event;
 use super::servers::Servers;
@@ -28,7 +30,9 @@ pub(super) struct Checks {
 
 struct Running {
     check: Check,
+    protocol: PoolProtocol,
     address: SocketAddr,
+    tls: Option<Arc<PoolTls>>,
     task: JoinHandle<()>,
 }
 
@@ -42,6 +46,7 @@ impl Checks {
         let mut old = std::mem::take(&mut self.running);
         for pool in &snapshot.pools {
             let Some(check) = &pool.config.check else { continue };
+            let protocol = pool.config.protocol;
             for server in &pool.servers {
                 let Some(address) = server.address else { continue };
                 if !servers.is_checked(&pool.config.name, &server.name) {
@@ -49,14 +54,29 @@ impl Checks {
                 }
                 let key = (pool.config.name.clone(), server.name.clone());
                 let running = match old.remove(&key) {
-                    Some(running) if running.check == *check && running.address == address => running,
+                    Some(running)
+                        if running.check == *check
+                            && running.protocol == protocol
+                            && running.address == address
+                            && running.tls.as_ref().map(Arc::as_ptr)
+                                == pool.tls.as_ref().map(Arc::as_ptr) =>
+                    {
+                        running
+                    }
                     other => {
                         drop(other);
                         let host = server.config.address.to_string();
-                        let subject = Subject { key: key.clone(), check: check.clone(), address, host };
+                        let tls = pool.tls.as_ref().and_then(|tls| {
+                            Some(ProbeTls {
+                                tls: Arc::clone(tls),
+                                name: tls.name_of(&server.config.address)?,
+                            })
+                        });
+                        let (key, check) = (key.clone(), check.clone());
+                        let subject = Subject { key, check: check.clone(), protocol, address, host, tls };
                         let task = run(subject, self.events.clone(), Rc::clone(&self.permits));
                         let task = tokio::task::spawn_local(task);
-                        Running { check: check.clone(), address, task }
+                        Running { check, protocol, address, tls: pool.tls.clone(), task }
                     }
                 };
                 self.running.insert(key, running);
@@ -75,18 +95,20 @@ impl Drop for Running {
 struct Subject {
     key: (Name, Name),
     check: Check,
+    protocol: PoolProtocol,
     address: SocketAddr,
     host: String,
+    tls: Option<ProbeTls>,
 }
 
 async fn run(subject: Subject, events: mpsc::Sender<Event>, permits: Rc<Semaphore>) {
-    let Subject { key: (pool, server), check, address, host } = subject;
+    let Subject { key: (pool, server), check, protocol, address, host, tls } = subject;
     let mut delay = Machine::first_delay(&check, fastrand::f64());
     loop {
         tokio::time::sleep(delay).await;
         let Ok(permit) = permits.acquire().await else { return };
         let began = Instant::now();
-        let outcome = probe(&check, address, &host).await;
+        let outcome = probe(&check, address, &host, protocol, tls.as_ref()).await;
         drop(permit);
         let took = began.elapsed();
         let result = ProbeResult { outcome, took, ended: SystemTime::now() };

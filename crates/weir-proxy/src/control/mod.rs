@@ -20,6 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 use weir_config::Config;
 use weir_config::health::ProbeResult;
 use weir_config::model::Name;
+use weir_config::tls::Tls;
 
 pub use apply::{Applied, ApplyError};
 pub use servers::{ServerChange, UnknownServer};
@@ -36,7 +37,7 @@ use crate::worker::Mail;
 /// Everything that the data plane can be told.
 pub(crate) enum Command {
     /// Serve this configuration from now on, or change nothing and say why.
-    Apply { config: Box<Config>, reply: oneshot::Sender<Result<Applied, ApplyError>> },
+    Apply { config: Box<Config>, tls: Arc<Tls>, reply: oneshot::Sender<Result<Applied, ApplyError>> },
     /// Change what the operator wants of a server.
     SetServer {
         pool: String,
@@ -137,8 +138,8 @@ impl Control {
 
     async fn command(&mut self, command: Command) {
         match command {
-            Command::Apply { config, reply } => {
-                let outcome = self.apply(*config).await;
+            Command::Apply { config, tls, reply } => {
+                let outcome = self.apply(*config, tls).await;
                 let _ = reply.send(outcome); // nobody need be waiting
             }
             Command::SetServer { pool, server, change, reply } => {

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use h2::Reason;
 use http::StatusCode;
 
 use crate::framing::Violation;
@@ -45,6 +46,9 @@ pub(crate) enum Failure {
     /// The server did not accept a connection in time.
     #[error("no connection to the server in time (timeouts.connect)")]
     UpstreamConnectTimeout,
+    /// The server and we did not agree on TLS, or it is not whom its certificate must be for.
+    #[error("no TLS with the server: {0}")]
+    UpstreamTls(String),
     /// The server closed the connection without an answer.
     #[error("the server closed the connection without an answer")]
     UpstreamNoAnswer,
@@ -54,6 +58,21 @@ pub(crate) enum Failure {
     /// The server's answer is not sound HTTP/1.
     #[error("the server's answer was refused: {0}")]
     UpstreamMalformed(Violation),
+    /// What the server sent is not sound HTTP/2.
+    #[error("the server's HTTP/2 was refused: {0}")]
+    UpstreamProtocol(Reason),
+    /// The server reset the request's stream.
+    #[error("the server reset the request without an answer: {0}")]
+    UpstreamReset(Reason),
+    /// The server would not look at the request.
+    #[error("the server refused the request (REFUSED_STREAM)")]
+    UpstreamRefused,
+    /// The server was closing its connection when the request came.
+    #[error("the server was closing the connection when the request came (GOAWAY)")]
+    UpstreamGoneAway,
+    /// The server speaks HTTP/2 and takes no WebSocket over it.
+    #[error("the server takes no WebSocket over HTTP/2 (SETTINGS_ENABLE_CONNECT_PROTOCOL)")]
+    UpstreamNoTunnel,
     /// The server's answer did not begin in time.
     #[error("the server did not begin its answer in time (timeouts.response)")]
     UpstreamTimeout,
@@ -63,13 +82,16 @@ pub(crate) enum Failure {
     /// The server's answer broke off within its body.
     #[error("the server's answer broke off within its body")]
     UpstreamBodyBroken,
+    /// The server reset its answer's stream.
+    #[error("the server reset its answer within its body: {0}")]
+    UpstreamBodyReset(Reason),
     /// The server's answer stopped within its body.
     #[error("the server stopped sending its answer's body (timeouts.body_idle)")]
     UpstreamBodyTimeout,
 
     /// The server broke a connection that is passed on.
     #[error("the server broke the connection off")]
-    UpstreamReset,
+    UpstreamCut,
     /// The server is expected to answer a datagram, and did not.
     #[error("the server did not answer (udp.idle)")]
     UpstreamSilent,
@@ -115,8 +137,21 @@ impl fmt::Debug for EndCode {
 /// A row of the table of failures.
 struct Row {
     status: StatusCode,
+    grpc: GrpcStatus,
     code: EndCode,
     after: After,
+}
+
+/// What a gRPC client is told: the codes of `grpc-status` that a proxy has a use for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum GrpcStatus {
+    Cancelled = 1,
+    DeadlineExceeded = 4,
+    ResourceExhausted = 8,
+    Unimplemented = 12,
+    Internal = 13,
+    Unavailable = 14,
 }
 
 /// What a failure means beyond its own exchange.
@@ -131,38 +166,69 @@ enum After {
 }
 
 impl Failure {
-    /// The table: what the client is told, the end code, and what else follows.
+    /// The table: what the client is told, in HTTP and in gRPC, the end code, and what else follows.
     fn row(&self) -> Row {
         use After::{Nothing, ServerBlamed, SessionEnds};
-        let (status, code, after) = match self {
-            Self::DownstreamMalformed(violation) => (violation.status(), b"CR", SessionEnds),
-            Self::DownstreamMethod => (StatusCode::METHOD_NOT_ALLOWED, b"PR", Nothing),
-            Self::DownstreamTarget => (StatusCode::BAD_REQUEST, b"CR", Nothing),
-            Self::DownstreamHeadTimeout => (StatusCode::REQUEST_TIMEOUT, b"cR", SessionEnds),
-            Self::DownstreamBodyTimeout => (StatusCode::REQUEST_TIMEOUT, b"cD", SessionEnds),
-            Self::DownstreamStuck => (CLIENT_CLOSED_REQUEST, b"cD", SessionEnds),
-            Self::DownstreamGone => (CLIENT_CLOSED_REQUEST, b"CD", SessionEnds),
-            Self::DownstreamHello => (StatusCode::BAD_REQUEST, b"CR", SessionEnds),
-            Self::DownstreamHelloTimeout => (StatusCode::REQUEST_TIMEOUT, b"cR", SessionEnds),
-            Self::UpstreamConnect(_) => (StatusCode::BAD_GATEWAY, b"SC", ServerBlamed),
-            Self::UpstreamConnectTimeout => (StatusCode::GATEWAY_TIMEOUT, b"sC", ServerBlamed),
-            Self::UpstreamNoAnswer | Self::UpstreamTruncated | Self::UpstreamMalformed(_) => {
-                (StatusCode::BAD_GATEWAY, b"SH", ServerBlamed)
-            }
-            Self::UpstreamTimeout => (StatusCode::GATEWAY_TIMEOUT, b"sH", ServerBlamed),
-            Self::UpstreamStuck => (StatusCode::GATEWAY_TIMEOUT, b"sR", ServerBlamed),
-            Self::UpstreamBodyBroken => (StatusCode::BAD_GATEWAY, b"SD", ServerBlamed),
-            Self::UpstreamBodyTimeout => (StatusCode::GATEWAY_TIMEOUT, b"sD", ServerBlamed),
-            Self::UpstreamReset => (StatusCode::BAD_GATEWAY, b"SD", Nothing), // some close that way
-            Self::UpstreamSilent => (StatusCode::GATEWAY_TIMEOUT, b"sH", ServerBlamed),
-            Self::TunnelIdle => (StatusCode::GATEWAY_TIMEOUT, b"cD", Nothing),
-            Self::LocalNoRoute => (StatusCode::NOT_FOUND, b"PR", Nothing),
-            Self::LocalNoServer => (StatusCode::SERVICE_UNAVAILABLE, b"SC", Nothing),
-            Self::LocalCut => (StatusCode::SERVICE_UNAVAILABLE, b"PD", Nothing),
-            Self::LocalQueueFull => (StatusCode::SERVICE_UNAVAILABLE, b"PQ", Nothing),
-            Self::LocalQueueTimeout => (StatusCode::SERVICE_UNAVAILABLE, b"pQ", Nothing),
+        use GrpcStatus::{
+            Cancelled, DeadlineExceeded, Internal, ResourceExhausted, Unavailable, Unimplemented,
         };
-        Row { status, code: EndCode(*code), after }
+        let (status, grpc, code, after) = match self {
+            Self::DownstreamMalformed(violation) => {
+                let status = violation.status();
+                let grpc = if status == StatusCode::BAD_REQUEST { Internal } else { ResourceExhausted };
+                (status, grpc, b"CR", SessionEnds)
+            }
+            Self::DownstreamMethod => (StatusCode::METHOD_NOT_ALLOWED, Unimplemented, b"PR", Nothing),
+            Self::DownstreamTarget => (StatusCode::BAD_REQUEST, Internal, b"CR", Nothing),
+            Self::DownstreamHeadTimeout => {
+                (StatusCode::REQUEST_TIMEOUT, DeadlineExceeded, b"cR", SessionEnds)
+            }
+            Self::DownstreamBodyTimeout => {
+                (StatusCode::REQUEST_TIMEOUT, DeadlineExceeded, b"cD", SessionEnds)
+            }
+            Self::DownstreamStuck => (CLIENT_CLOSED_REQUEST, Cancelled, b"cD", SessionEnds),
+            Self::DownstreamGone => (CLIENT_CLOSED_REQUEST, Cancelled, b"CD", SessionEnds),
+            Self::DownstreamHello => (StatusCode::BAD_REQUEST, Internal, b"CR", SessionEnds),
+            Self::DownstreamHelloTimeout => {
+                (StatusCode::REQUEST_TIMEOUT, DeadlineExceeded, b"cR", SessionEnds)
+            }
+            Self::UpstreamConnect(_) | Self::UpstreamTls(_) => {
+                (StatusCode::BAD_GATEWAY, Unavailable, b"SC", ServerBlamed)
+            }
+            Self::UpstreamConnectTimeout => (StatusCode::GATEWAY_TIMEOUT, Unavailable, b"sC", ServerBlamed),
+            Self::UpstreamNoAnswer | Self::UpstreamTruncated | Self::UpstreamReset(_) => {
+                (StatusCode::BAD_GATEWAY, Unavailable, b"SH", ServerBlamed)
+            }
+            Self::UpstreamMalformed(_) | Self::UpstreamProtocol(_) => {
+                (StatusCode::BAD_GATEWAY, Internal, b"SH", ServerBlamed)
+            }
+            // No fault: a server may refuse what it has no room for, and close its connections.
+            Self::UpstreamRefused | Self::UpstreamGoneAway => {
+                (StatusCode::BAD_GATEWAY, Unavailable, b"SH", Nothing)
+            }
+            Self::UpstreamNoTunnel => (StatusCode::BAD_GATEWAY, Unimplemented, b"SH", Nothing),
+            Self::UpstreamTimeout => (StatusCode::GATEWAY_TIMEOUT, DeadlineExceeded, b"sH", ServerBlamed),
+            Self::UpstreamStuck => (StatusCode::GATEWAY_TIMEOUT, DeadlineExceeded, b"sR", ServerBlamed),
+            Self::UpstreamBodyBroken | Self::UpstreamBodyReset(_) => {
+                (StatusCode::BAD_GATEWAY, Unavailable, b"SD", ServerBlamed)
+            }
+            Self::UpstreamBodyTimeout => (StatusCode::GATEWAY_TIMEOUT, DeadlineExceeded, b"sD", ServerBlamed),
+            // Some servers close that way.
+            Self::UpstreamCut => (StatusCode::BAD_GATEWAY, Unavailable, b"SD", Nothing),
+            Self::UpstreamSilent => (StatusCode::GATEWAY_TIMEOUT, DeadlineExceeded, b"sH", ServerBlamed),
+            Self::TunnelIdle => (StatusCode::GATEWAY_TIMEOUT, DeadlineExceeded, b"cD", Nothing),
+            Self::LocalNoRoute => (StatusCode::NOT_FOUND, Unimplemented, b"PR", Nothing),
+            Self::LocalNoServer => (StatusCode::SERVICE_UNAVAILABLE, Unavailable, b"SC", Nothing),
+            Self::LocalCut => (StatusCode::SERVICE_UNAVAILABLE, Unavailable, b"PD", Nothing),
+            Self::LocalQueueFull => (StatusCode::SERVICE_UNAVAILABLE, ResourceExhausted, b"PQ", Nothing),
+            Self::LocalQueueTimeout => (StatusCode::SERVICE_UNAVAILABLE, Unavailable, b"pQ", Nothing),
+        };
+        Row { status, grpc, code: EndCode(*code), after }
+    }
+
+    /// What a gRPC client is told.
+    pub(crate) fn grpc_status(&self) -> GrpcStatus {
+        self.row().grpc
     }
 
     /// The status of the answer.

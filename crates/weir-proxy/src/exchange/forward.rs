@@ -10,6 +10,7 @@ use weir_config::model;
 
 use crate::fields::{Connection, Field, Fields};
 use crate::head::{RequestHead, ResponseHead};
+use crate::session::Secured;
 
 const VIA: &[u8] = b"1.1 weir";
 
@@ -30,34 +31,43 @@ const FORWARDING: [Field; 4] =
 
 /// What is known about the client of a request.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Client {
+pub(crate) struct Client<'s> {
     /// Who is at the other end of the connection.
     pub(crate) peer: SocketAddr,
     /// Who asked: the peer, or whom a trusted peer names.
     pub(crate) address: IpAddr,
     /// Whether the peer's forwarding fields are believed.
     pub(crate) trusted: bool,
+    /// What is known of its TLS, if it has that.
+    pub(crate) tls: Option<&'s Secured>,
 }
 
-impl Client {
+impl<'s> Client<'s> {
     /// Finds out who asked: the last address in `X-Forwarded-For` that is not itself a trusted proxy's.
-    pub(crate) fn of(listener: &model::Listener, peer: SocketAddr, fields: &Fields) -> Self {
+    pub(crate) fn of(
+        listener: &model::Listener,
+        peer: SocketAddr,
+        tls: Option<&'s Secured>,
+        fields: &Fields,
+    ) -> Self {
         let trusts = |ip: IpAddr| listener.trusted_proxies.iter().any(|network| network.contains(&ip));
         let ip = peer.ip().to_canonical();
         if !trusts(ip) {
-            return Self { peer, address: ip, trusted: false };
+            return Self { peer, address: ip, trusted: false, tls };
         }
         let mut address = ip;
         for value in fields.get_all(Field::XForwardedFor).rev() {
             for hop in std::str::from_utf8(value).unwrap_or("").rsplit(',') {
-                let Some(hop) = parse_hop(hop.trim()) else { return Self { peer, address, trusted: true } };
+                let Some(hop) = parse_hop(hop.trim()) else {
+                    return Self { peer, address, trusted: true, tls };
+                };
                 address = hop;
                 if !trusts(hop) {
-                    return Self { peer, address, trusted: true };
+                    return Self { peer, address, trusted: true, tls };
                 }
             }
         }
-        Self { peer, address, trusted: true }
+        Self { peer, address, trusted: true, tls }
     }
 }
 
@@ -74,7 +84,7 @@ fn parse_hop(hop: &str) -> Option<IpAddr> {
 pub(crate) fn request(
     head: &mut RequestHead,
     listener: &model::Listener,
-    client: &Client,
+    client: &Client<'_>,
     server: &model::ServerAddress,
     chunked: bool,
 ) {
@@ -85,6 +95,7 @@ pub(crate) fn request(
     host(head, server);
     let fields = &mut head.fields;
     forwarding_fields(fields, listener, client);
+    certificate_field(fields, listener, client);
     if listener.forwarded.via {
         fields.append(Field::Via, VIA);
     }
@@ -147,15 +158,16 @@ fn host(head: &mut RequestHead, server: &model::ServerAddress) {
     }
 }
 
-fn forwarding_fields(fields: &mut Fields, listener: &model::Listener, client: &Client) {
+fn forwarding_fields(fields: &mut Fields, listener: &model::Listener, client: &Client<'_>) {
     if !client.trusted {
         fields.remove(&FORWARDING);
     }
     let peer = client.peer.ip().to_canonical();
+    let scheme = if client.tls.is_some() { "https" } else { "http" };
     if listener.forwarded.x_forwarded {
         append_to_list(fields, Field::XForwardedFor, text(peer).as_bytes());
         if !fields.has(Field::XForwardedProto) {
-            fields.append(Field::XForwardedProto, b"http");
+            fields.append(Field::XForwardedProto, scheme.as_bytes());
         }
         if !fields.has(Field::XForwardedHost) {
             fields.append_copy(Field::XForwardedHost, Field::Host);
@@ -169,8 +181,20 @@ fn forwarding_fields(fields: &mut Fields, listener: &model::Listener, client: &C
         };
         let host = fields.get(Field::Host).and_then(|host| std::str::from_utf8(host).ok()).unwrap_or("");
         let host = host.replace(['"', '\\'], "");
-        element.push_str(&format!(";host=\"{host}\";proto=http"));
+        element.push_str(&format!(";host=\"{host}\";proto={scheme}"));
         append_to_list(fields, Field::Forwarded, element.as_bytes());
+    }
+}
+
+/// Says who the client is by its certificate. Nobody else may say so, whoever he is trusted for.
+fn certificate_field(fields: &mut Fields, listener: &model::Listener, client: &Client<'_>) {
+    let Some(tls) = &listener.tls else { return };
+    let Some(header) = tls.client_certificates.as_ref().and_then(|clients| clients.header.as_ref()) else {
+        return;
+    };
+    fields.remove_named(header.as_str().as_bytes());
+    if let Some(subject) = client.tls.and_then(|tls| tls.subject.as_deref()) {
+        fields.append_named(header.as_str(), subject.as_bytes());
     }
 }
 
@@ -212,6 +236,9 @@ mod tests {
             name: "web".into(),
             bind: vec![],
             protocol: model::Protocol::Http,
+            tls: None,
+            https_redirect: false,
+            hsts: None,
             proxy_protocol: model::ProxyHeader::Refused,
             trusted_proxies: trusted.iter().map(|network| network.parse().unwrap()).collect(),
             forwarded: model::ForwardedFields { x_forwarded: true, forwarded: true, via: true },
@@ -239,7 +266,7 @@ mod tests {
         };
         let listener = listener(trusted);
         let peer = "192.0.2.7:1234".parse().unwrap();
-        let client = Client::of(&listener, peer, &head.fields);
+        let client = Client::of(&listener, peer, None, &head.fields);
         request(&mut head, &listener, &client, &server(), false);
         head.fields
     }
@@ -303,7 +330,7 @@ mod tests {
     fn the_client_is_the_last_address_that_is_no_trusted_proxy() {
         let client = |field: &str, trusted: &[&str]| {
             let fields = [("x-forwarded-for", field)].into_iter().collect();
-            Client::of(&listener(trusted), "192.0.2.7:1".parse().unwrap(), &fields).address.to_string()
+            Client::of(&listener(trusted), "192.0.2.7:1".parse().unwrap(), None, &fields).address.to_string()
         };
         assert_eq!(client("203.0.113.9", &[]), "192.0.2.7");
         assert_eq!(client("10.0.0.1, 203.0.113.9", &["192.0.2.0/24"]), "203.0.113.9");

@@ -24,7 +24,7 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
-use weir_config::model::{self, Action, ProxyVersion};
+use weir_config::model::{self, Action, PoolProtocol, ProxyVersion};
 
 use self::body::{Progress, RequestBody};
 use self::failure::Failure;
@@ -41,13 +41,16 @@ use crate::session::Session;
 use crate::session::tunnel::Tunnel;
 use crate::session::watchdog::Wait;
 use crate::upstream::connection::{Connection, SendError};
-use crate::upstream::dial::dial;
+use crate::upstream::dial::{DialError, Dialing};
+use crate::upstream::http1::Http1;
+use crate::upstream::http2::Stream;
 use crate::worker::local::{Lease, LocalPool};
 
 /// Serves one request of `session`.
 pub(crate) async fn handle(session: &Rc<Session>, head: Box<RequestHead>) -> (ResponseHead, ResponseBody) {
     let mut exchange = Exchange::begin(session, &head);
-    match serve(&mut exchange, head).await {
+    let served = serve(&mut exchange, head).await;
+    let (mut head, body) = match served {
         Ok(Served::Local(answer)) => local(exchange, answer),
         Ok(Served::Relayed(head, relayed)) => (head, ResponseBody::relayed(relayed, exchange)),
         Ok(Served::Tunnel(head, connection, lease)) => {
@@ -61,11 +64,16 @@ pub(crate) async fn handle(session: &Rc<Session>, head: Box<RequestHead>) -> (Re
             if failure.ends_session() {
                 session.spoil();
             }
-            let answer = respond::failure(&failure);
+            let answer =
+                if exchange.is_grpc() { respond::grpc_failure(&failure) } else { respond::failure(&failure) };
             exchange.failed(failure);
             local(exchange, answer)
         }
+    };
+    if let Some(age) = session.hsts() {
+        respond::strict_transport(&mut head, age);
     }
+    (head, body)
 }
 
 /// What became of a request.
@@ -75,7 +83,7 @@ enum Served {
     /// A server answers.
     Relayed(ResponseHead, Relayed),
     /// A server switches protocols.
-    Tunnel(ResponseHead, Box<Connection>, Lease),
+    Tunnel(ResponseHead, Connection, Lease),
 }
 
 fn local(mut exchange: Box<Exchange>, answer: respond::Answer) -> (ResponseHead, ResponseBody) {
@@ -92,8 +100,12 @@ async fn serve(exchange: &mut Exchange, mut head: Box<RequestHead>) -> Result<Se
     let listener = exchange.listener();
     let config = &listener.listener.config;
     let target = Target::of(&head)?;
-    let client = Client::of(config, exchange.session().peer, &head.fields);
+    let session = Rc::clone(exchange.session());
+    let client = Client::of(config, session.peer, session.tls(), &head.fields);
     exchange.client_is(client.address);
+    if config.https_redirect {
+        return Ok(Served::Local(respond::to_https(target.authority(), target.path_and_query())));
+    }
     let view = RequestView {
         host: target.host(),
         path: target.path(),
@@ -107,7 +119,12 @@ async fn serve(exchange: &mut Exchange, mut head: Box<RequestHead>) -> Result<Se
     match action {
         Action::Respond(respond) => Ok(Served::Local(respond::fixed(respond))),
         Action::Redirect(redirect) => {
-            let answer = respond::redirect(redirect, "http", target.authority(), target.path_and_query());
+            let answer = respond::redirect(
+                redirect,
+                exchange.session().scheme(),
+                target.authority(),
+                target.path_and_query(),
+            );
             Ok(Served::Local(answer))
         }
         Action::Pool(id) => {
@@ -126,7 +143,7 @@ async fn serve(exchange: &mut Exchange, mut head: Box<RequestHead>) -> Result<Se
 async fn relay(
     exchange: &mut Exchange,
     pool: &Rc<LocalPool>,
-    client: &Client,
+    client: &Client<'_>,
     mut head: Box<RequestHead>,
     body: RequestBody,
 ) -> Result<Served, Failure> {
@@ -160,7 +177,9 @@ async fn relay(
             }
             Err(failed) => failed,
         };
-        tried.push(index);
+        if sent.kind != retry::Failure::GoneAway {
+            tried.push(index); // one that closes a connection in order is as good as before
+        }
         if sent.failure.is_servers_fault() {
             exchange.server_failed(&sent.failure);
         }
@@ -193,10 +212,10 @@ async fn attempt(
     lease: &Lease,
     head: &RequestHead,
     body: &RequestBody,
-) -> Result<(ResponseHead, Box<Connection>), Failed> {
+) -> Result<(ResponseHead, Connection), Failed> {
     let session = Rc::clone(exchange.session());
     let mut connection = connection(exchange, lease).await?;
-    let reused = connection.reused;
+    let reused = connection.is_reused();
     lease.server.counters().exchanges.add(1);
     let timeouts = &lease.pool.pool.config.timeouts;
     let error = match connection.send(&session, head, body.again(), timeouts).await {
@@ -215,6 +234,15 @@ async fn attempt(
         SendError::Malformed(violation) => {
             failed(Failure::UpstreamMalformed(violation), retry::Failure::BadAnswer, true)
         }
+        SendError::Protocol(reason) => {
+            failed(Failure::UpstreamProtocol(reason), retry::Failure::BadAnswer, true)
+        }
+        SendError::Reset(reason) => {
+            failed(Failure::UpstreamReset(reason), retry::Failure::ClosedWithoutAnswer, true)
+        }
+        SendError::Refused => failed(Failure::UpstreamRefused, retry::Failure::Refused, true),
+        SendError::GoneAway => failed(Failure::UpstreamGoneAway, retry::Failure::GoneAway, true),
+        SendError::NoTunnel => failed(Failure::UpstreamNoTunnel, retry::Failure::BadAnswer, false),
         SendError::TimedOut(Wait::ServerReads) => {
             failed(Failure::UpstreamStuck, retry::Failure::Timeout, true)
         }
@@ -226,37 +254,66 @@ async fn attempt(
     })
 }
 
-/// A kept connection to the lease's server, or a new one.
-async fn connection(exchange: &mut Exchange, lease: &Lease) -> Result<Box<Connection>, Failed> {
-    let session = Rc::clone(exchange.session());
-    let version = lease.pool.pool.config.proxy_protocol;
-    let whose = (version != ProxyVersion::None).then_some(session.peer);
-    let kept = poll_fn(|cx| Poll::Ready(lease.server.idle.take(whose, cx))).await;
-    if let Some(connection) = kept {
-        lease.server.counters().reuses.add(1);
-        return Ok(connection);
-    }
-    let failed = |failure| Failed { failure, kind: retry::Failure::ConnectFailed, request_sent: false };
-    // A server without an address has no share, so it is not picked; but its name may just have expired.
-    let Some(address) = lease.server.server.address else { return Err(failed(Failure::LocalNoServer)) };
+/// A way to the lease's server: a kept connection or a new one, or a stream of one that exchanges share.
+async fn connection(exchange: &mut Exchange, lease: &Lease) -> Result<Connection, Failed> {
     let config = &lease.pool.pool.config;
     let limits = HeadLimits {
         head_bytes: config.limits.response_head_bytes,
         fields: config.limits.response_fields,
         uri_bytes: 0,
     };
-    lease.server.counters().connects.add(1);
-    let header = whose.map(|_| session.proxy_header(version)).unwrap_or_default();
-    // Boxed, as all that seldom waits: a future is as large as the largest thing it may wait for.
-    let dialing = dial(address, &header);
-    let opening = Box::pin(session.watchdog.within(Wait::Connect, config.timeouts.connect, dialing));
-    match opening.await {
-        Ok(Ok(socket)) => {
-            exchange.connected();
-            Ok(Connection::new(socket, limits, whose))
+    match config.protocol {
+        PoolProtocol::Http1 => {
+            let session = Rc::clone(exchange.session());
+            let whose = (config.proxy_protocol != ProxyVersion::None).then_some(session.peer);
+            let kept = poll_fn(|cx| Poll::Ready(lease.server.idle.take(whose, cx))).await;
+            if let Some(connection) = kept {
+                lease.server.counters().reuses.add(1);
+                return Ok(Connection::Http1(connection));
+            }
+            let header = whose.map(|_| session.proxy_header(config.proxy_protocol)).unwrap_or_default();
+            let dialing = Dialing::to(lease).map_err(connect_failed)?;
+            let socket = within_connect(exchange, lease, dialing.dial(header)).await?;
+            Ok(Connection::Http1(Http1::new(socket, limits, whose)))
         }
-        Ok(Err(error)) => Err(failed(Failure::UpstreamConnect(error))),
-        Err(_) => Err(failed(Failure::UpstreamConnectTimeout)),
+        PoolProtocol::Http2 => {
+            let place = match lease.server.http2.take() {
+                Some(place) => place,
+                None => {
+                    let dialing = Dialing::to(lease).map_err(connect_failed)?;
+                    let opening = lease.server.http2.place(|| dialing.clone().dial(Vec::new()));
+                    within_connect(exchange, lease, opening).await?
+                }
+            };
+            if place.reused {
+                lease.server.counters().reuses.add(1);
+            }
+            Ok(Connection::Http2(Stream::new(place, lease.pool.pool.scheme(), limits)))
+        }
+    }
+}
+
+fn connect_failed(failure: Failure) -> Failed {
+    Failed { failure, kind: retry::Failure::ConnectFailed, request_sent: false }
+}
+
+/// Waits for a connection, as long as the server may take to accept one.
+async fn within_connect<T>(
+    exchange: &mut Exchange,
+    lease: &Lease,
+    opening: impl Future<Output = Result<T, DialError>>,
+) -> Result<T, Failed> {
+    let timeout = lease.pool.pool.config.timeouts.connect;
+    let watchdog = &exchange.session().watchdog;
+    // Boxed, as all that seldom waits: a future is as large as the largest thing it may wait for.
+    let opened = Box::pin(watchdog.within(Wait::Connect, timeout, opening)).await;
+    match opened {
+        Ok(Ok(opened)) => {
+            exchange.connected();
+            Ok(opened)
+        }
+        Ok(Err(error)) => Err(connect_failed(error.into())),
+        Err(_) => Err(connect_failed(Failure::UpstreamConnectTimeout)),
     }
 }
 
@@ -265,7 +322,7 @@ fn answer(
     exchange: &mut Exchange,
     lease: Lease,
     mut head: ResponseHead,
-    connection: Box<Connection>,
+    connection: Connection,
     request_body: Progress,
 ) -> Served {
     exchange.answered(head.status);

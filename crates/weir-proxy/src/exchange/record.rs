@@ -13,6 +13,7 @@ use http::{Method, StatusCode, Uri, Version};
 use weir_config::model::PoolId;
 
 use super::failure::{CLIENT_CLOSED_REQUEST, EndCode, Failure};
+use super::respond;
 use crate::access_log::{Kind, Record, Times};
 use crate::fields::Field;
 use crate::head::RequestHead;
@@ -28,6 +29,7 @@ pub(crate) struct Exchange {
     began: Instant,
     client: SocketAddr,
     is_head: bool,
+    is_grpc: bool,
     /// For the access log, if there is one.
     asked: Option<Box<Asked>>,
     pool: Option<Rc<LocalPool>>,
@@ -58,6 +60,7 @@ impl Exchange {
     pub(crate) fn begin(session: &Rc<Session>, head: &RequestHead) -> Box<Self> {
         let mut exchange = Box::new(Self::new(session));
         exchange.is_head = head.method == Method::HEAD;
+        exchange.is_grpc = respond::is_grpc(&head.fields);
         if !session.local.log.is_on() {
             return exchange;
         }
@@ -81,6 +84,7 @@ impl Exchange {
             began: now,
             client: session.peer,
             is_head: false,
+            is_grpc: false,
             asked: None,
             pool: None,
             server: None,
@@ -107,6 +111,11 @@ impl Exchange {
 
     pub(crate) fn is_head(&self) -> bool {
         self.is_head
+    }
+
+    /// Whether failures are told as gRPC does.
+    pub(crate) fn is_grpc(&self) -> bool {
+        self.is_grpc
     }
 
     /// Who asked, where a trusted proxy says so.
@@ -268,6 +277,7 @@ impl Exchange {
             pool: self.pool.as_ref().map(|pool| &*pool.pool.config.name),
             server: self.server.as_ref().map(|server| &*server.server.name),
             upstream: self.server.as_ref().and_then(|server| server.server.address),
+            tls: self.session.tls().map(|tls| (tls.version, tls.cipher)),
             retries: u32::from(self.retries),
             times: Times {
                 queue: self.queue,

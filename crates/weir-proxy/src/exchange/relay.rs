@@ -35,7 +35,7 @@ enum Content {
 /// A server's response whose body is under way.
 pub(crate) struct Relayed {
     /// `None` once it broke off.
-    pub(crate) connection: Option<Box<Connection>>,
+    pub(crate) connection: Option<Connection>,
     pub(crate) lease: Lease,
     pub(crate) request_body: Progress,
     /// The longest pause between two pieces of the body.
@@ -105,6 +105,8 @@ impl Relayed {
             Poll::Ready(None) => return Poll::Ready(None),
             Poll::Ready(Some(Err(BodyError::Truncated))) => Failure::UpstreamBodyBroken,
             Poll::Ready(Some(Err(BodyError::Malformed(violation)))) => Failure::UpstreamMalformed(violation),
+            Poll::Ready(Some(Err(BodyError::Protocol(reason)))) => Failure::UpstreamProtocol(reason),
+            Poll::Ready(Some(Err(BodyError::Reset(reason)))) => Failure::UpstreamBodyReset(reason),
             Poll::Pending => Failure::UpstreamBodyTimeout,
         };
         exchange.server_failed(&failure);
@@ -114,7 +116,7 @@ impl Relayed {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.connection.as_ref().is_some_and(|connection| connection.is_end_stream())
+        self.connection.as_ref().is_some_and(Connection::is_end_stream)
     }
 
     /// The body is over or given up.
@@ -126,10 +128,8 @@ impl Relayed {
         } else {
             exchange.abandoned();
         }
-        let Some(mut connection) = self.connection.take() else { return };
-        if connection.rest() && complete && self.request_body.ended() {
-            self.lease.server.idle.put(connection);
-        }
+        let Some(connection) = self.connection.take() else { return };
+        connection.rest(complete && self.request_body.ended(), &self.lease.server.idle);
     }
 }
 

@@ -1,5 +1,7 @@
 //! Answers that Weir gives by itself: refusals, redirects, fixed responses.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{StatusCode, Version, uri};
 use weir_config::model::{Redirect, Respond};
@@ -8,6 +10,7 @@ use super::failure::Failure;
 use crate::fields::{Field, Fields};
 use crate::head::ResponseHead;
 
+const GRPC: &[u8] = b"application/grpc";
 const TEXT: &[u8] = b"text/plain; charset=utf-8";
 
 /// An answer of our own, before it is given its exchange.
@@ -21,14 +24,42 @@ pub(crate) fn failure(failure: &Failure) -> Answer {
     text(failure.status(), explain(failure))
 }
 
+/// The answer to a gRPC request that failed: one head, which has what trailers would have, and no body. Its status
+/// is 200 because the transport did its part (gRPC over HTTP/2, "Responses": Trailers-Only).
+pub(crate) fn grpc_failure(failure: &Failure) -> Answer {
+    let mut answer = text(StatusCode::OK, "");
+    let fields = &mut answer.head.fields;
+    fields.set(Field::ContentType, GRPC);
+    let status = failure.grpc_status() as u8;
+    fields.append_named("grpc-status", itoa::Buffer::new().format(status).as_bytes());
+    // Percent-encoded, where a byte is not printable ASCII; no text of ours has such a byte, nor a percent sign.
+    fields.append_named("grpc-message", explain(failure).trim_end().as_bytes());
+    answer
+}
+
+/// Whether these are the fields of a gRPC request: its content type is `application/grpc`, or that with a format
+/// or parameters after it. gRPC-Web is another protocol, which wants its errors otherwise.
+pub(crate) fn is_grpc(fields: &Fields) -> bool {
+    fields.get(Field::ContentType).is_some_and(|kind| {
+        kind.split_at_checked(GRPC.len()).is_some_and(|(kind, rest)| {
+            kind.eq_ignore_ascii_case(GRPC) && matches!(rest.first(), None | Some(b'+' | b';' | b' '))
+        })
+    })
+}
+
 /// The same as bytes, for what is no request.
-pub(crate) fn raw(failure: &Failure) -> Vec<u8> {
-    let status = failure.status();
-    let body = explain(failure);
+pub(crate) fn raw(failure: &Failure, hsts: Option<Duration>) -> Vec<u8> {
+    raw_text(failure.status(), &explain(failure), hsts)
+}
+
+/// An answer to what is no HTTP: a line of text.
+pub(crate) fn raw_text(status: StatusCode, body: &str, hsts: Option<Duration>) -> Vec<u8> {
+    let hsts =
+        hsts.map_or_else(String::new, |age| format!("strict-transport-security: {}\r\n", max_age(age)));
     let now = httpdate::fmt_http_date(std::time::SystemTime::now());
     format!(
         "HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {}\r\n\
-         connection: close\r\ndate: {now}\r\n\r\n{body}",
+         connection: close\r\ndate: {now}\r\n{hsts}\r\n{body}",
         body.len()
     )
     .into_bytes()
@@ -39,6 +70,27 @@ pub(crate) fn fixed(respond: &Respond) -> Answer {
     let mut answer = text(respond.status, respond.body.clone());
     answer.head.fields.set(Field::ContentType, respond.content_type.as_bytes());
     answer
+}
+
+/// Says for how long the client is to use https alone (RFC 6797 section 6.1), whatever a server said about it.
+pub(crate) fn strict_transport(head: &mut ResponseHead, age: Duration) {
+    head.fields.set(Field::StrictTransportSecurity, max_age(age).as_bytes());
+}
+
+fn max_age(age: Duration) -> String {
+    format!("max-age={}", age.as_secs())
+}
+
+/// Sends the client to the same place in https.
+pub(crate) fn to_https(authority: &str, target: &uri::PathAndQuery) -> Answer {
+    let https = Redirect {
+        scheme: Some("https"),
+        host: None,
+        port: None,
+        path: None,
+        status: StatusCode::PERMANENT_REDIRECT,
+    };
+    redirect(&https, "https", authority, target)
 }
 
 /// Sends the client elsewhere; what the route leaves open stays as the request had it.
@@ -105,6 +157,28 @@ mod tests {
 
     fn keep() -> Redirect {
         Redirect { scheme: None, host: None, port: None, path: None, status: StatusCode::PERMANENT_REDIRECT }
+    }
+
+    #[test]
+    fn a_grpc_request_is_known_by_its_content_type() {
+        for (kind, expected) in [
+            ("application/grpc", true),
+            ("Application/gRPC+proto", true),
+            ("application/grpc;charset=x", true),
+            ("application/grpc-web", false),
+            ("application/grp", false),
+            ("text/plain", false),
+        ] {
+            assert_eq!(is_grpc(&[("content-type", kind)].into_iter().collect()), expected, "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_failed_grpc_request_is_told_in_one_head() {
+        let Answer { head, body } = grpc_failure(&Failure::LocalNoRoute);
+        assert_eq!((head.status, body.len()), (StatusCode::OK, 0));
+        assert_eq!(head.fields.named("grpc-status").next(), Some(&b"12"[..]));
+        assert_eq!(head.fields.named("grpc-message").next(), Some(&b"404 Not Found"[..]));
     }
 
     #[test]

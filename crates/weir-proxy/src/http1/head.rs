@@ -32,13 +32,11 @@ pub(crate) fn parse_response(head: Bytes, list: FieldLines) -> Option<ResponseHe
     })
 }
 
-/// A trailer section, with the empty line that ends it. Fields that a proxy has to know stay behind: they say who
-/// asked, of whom, or what is for this hop, and a server that merges trailers into the head would believe them
-/// (RFC 9110 section 6.5.1).
+/// A trailer section, with the empty line that ends it, as far as it may go on ([`Fields::trailers`]).
 pub(crate) fn parse_trailers(section: Bytes) -> Option<HeaderMap> {
     let fields = Fields::parse(section)?;
     let mut trailers = HeaderMap::new();
-    for (name, value) in fields.iter().filter(|(name, _)| Field::of(name) == Field::Other) {
+    for (name, value) in fields.iter().filter(|(name, _)| Field::may_trail(name)) {
         trailers.try_append(HeaderName::from_bytes(name).ok()?, HeaderValue::from_bytes(value).ok()?).ok()?;
     }
     Some(trailers)

@@ -171,6 +171,11 @@ impl Client {
         self.0.borrow().wire.is_flushed()
     }
 
+    /// Says, where TLS has a way to, that no more will come.
+    pub(crate) fn say_goodbye(&self, cx: &mut Context<'_>) {
+        self.0.borrow_mut().wire.say_goodbye(cx);
+    }
+
     /// Nothing will be asked of it for a while: holds as little as can be.
     pub(crate) fn settle(&self) {
         self.0.borrow_mut().wire.keep_stash();

@@ -6,45 +6,30 @@ use std::net::SocketAddr;
 
 use weir_config::model::ProxyVersion;
 
+use super::Secured;
 use crate::proxy_protocol::{self, Told, ToldTls};
 
 /// What the layers beneath a protocol have found out about a client.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct ClientFacts {
     /// Where the client connected to, as a PROXY header has it.
     pub(crate) destination: Option<SocketAddr>,
-    /// The name that its TLS asks for.
+    /// The name that its TLS asks for, be it TLS that ends here or that is passed on.
     pub(crate) server_name: Option<Box<str>>,
-    /// The protocol that was chosen in ALPN.
-    pub(crate) alpn: Option<Box<[u8]>>,
     /// Its TLS, which ends here.
-    pub(crate) tls: Option<TlsFacts>,
-}
-
-/// A client's TLS, which ends here.
-#[derive(Debug)]
-#[allow(dead_code, reason = "whoever ends TLS makes it")]
-pub(crate) struct TlsFacts {
-    /// Such as `TLSv1.3`.
-    pub(crate) version: &'static str,
-    /// Such as `TLS13_AES_128_GCM_SHA256`.
-    pub(crate) cipher: &'static str,
-    /// It has shown a certificate, which was verified.
-    pub(crate) verified: bool,
-    /// The common name in that.
-    pub(crate) common_name: Option<Box<str>>,
+    pub(crate) tls: Option<Secured>,
 }
 
 impl ClientFacts {
     fn told(&self) -> Told<'_> {
         Told {
-            alpn: self.alpn.as_deref(),
+            alpn: self.tls.as_ref().and_then(|tls| tls.alpn).map(|alpn| alpn.as_str().as_bytes()),
             server_name: self.server_name.as_deref(),
             tls: self.tls.as_ref().map(|tls| ToldTls {
                 version: tls.version,
                 cipher: tls.cipher,
-                verified: tls.verified,
-                common_name: tls.common_name.as_deref(),
+                verified: tls.common_name.is_some(),
+                common_name: tls.common_name.as_deref().filter(|name| !name.is_empty()),
             }),
         }
     }

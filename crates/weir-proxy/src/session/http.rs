@@ -67,6 +67,7 @@ async fn run(session: Rc<Session>) {
                 session.watchdog.clear();
                 let keep_alive = session.listener().listener.config.timeouts.keep_alive;
                 session.watchdog.begin(Wait::KeepAlive, keep_alive);
+                session.watchdog.set_spare(true);
             }
             End::Closed => return,
             End::Reset => return reset(&session),
@@ -123,6 +124,7 @@ fn poll_next(session: &Session, ending: &mut bool, cx: &mut Context<'_>) -> Poll
         Poll::Pending => {}
     }
     if session.client.has_part_of_head() {
+        watchdog.set_spare(false);
         watchdog.end(Wait::KeepAlive);
         watchdog.begin(Wait::RequestHead, session.listener().listener.config.timeouts.request_head);
         if watchdog.poll_expired(Wait::RequestHead, cx) {
@@ -135,7 +137,11 @@ fn poll_next(session: &Session, ending: &mut bool, cx: &mut Context<'_>) -> Poll
         watchdog.end(Wait::KeepAlive);
         watchdog.begin(Wait::KeepAlive, IDLE_GRACE);
     }
-    if watchdog.poll_expired(Wait::KeepAlive, cx) { Poll::Ready(Next::Close) } else { Poll::Pending }
+    if !watchdog.is_shed() && !watchdog.poll_expired(Wait::KeepAlive, cx) {
+        return Poll::Pending;
+    }
+    session.client.say_goodbye(cx);
+    Poll::Ready(Next::Close)
 }
 
 /// What has to be remembered of a request while it is answered.
@@ -328,7 +334,10 @@ impl<'a> Writing<'a> {
         let whole = client.skip_request(&self.session.local.arena, cx);
         match (persistent, whole && !client.has_part_of_head()) {
             (true, _) if whole => End::Idle,
-            (_, true) => End::Closed,
+            (_, true) => {
+                client.say_goodbye(cx);
+                End::Closed
+            }
             (_, false) => End::Unread,
         }
     }
@@ -337,7 +346,7 @@ impl<'a> Writing<'a> {
 /// Answers a request that is no exchange, because its head never was whole or sound.
 async fn refuse(session: &Rc<Session>, failure: Box<Failure>) {
     let mut out = Outgoing::default();
-    out.text().extend_from_slice(&respond::raw(&failure));
+    out.text().extend_from_slice(&respond::raw(&failure, session.hsts()));
     let status = failure.status();
     exchange::log_refused(session, *failure);
     let client = &session.client;

@@ -16,11 +16,12 @@ use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::Context;
+use std::time::Duration;
 
 use ::http::Version;
 use weir_config::model::{Protocol, ProxyVersion};
 
-pub(crate) use self::incoming::{Incoming, serve};
+pub(crate) use self::incoming::{Incoming, Secured, serve};
 
 use self::client::Client;
 use self::facts::{ClientFacts, proxy_header};
@@ -37,7 +38,8 @@ use crate::worker::local::{Local, LocalListener};
 pub(crate) struct Session {
     pub(crate) local: Rc<Local>,
     pub(crate) peer: SocketAddr,
-    facts: Option<Box<ClientFacts>>,
+    /// What the layers beneath have found out, if any have.
+    facts: Option<Rc<ClientFacts>>,
     pub(crate) client: Client,
     pub(crate) watchdog: Watchdog,
     /// As of the last exchange's snapshot.
@@ -96,6 +98,22 @@ impl Session {
         Rc::clone(&self.listener.borrow())
     }
 
+    /// What is known of its TLS, if it has that.
+    pub(crate) fn tls(&self) -> Option<&Secured> {
+        self.facts.as_ref()?.tls.as_ref()
+    }
+
+    /// `https` over TLS, else `http`.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.tls().is_some() { "https" } else { "http" }
+    }
+
+    /// What `Strict-Transport-Security` is to say; over TLS only (RFC 6797 section 7.2).
+    pub(crate) fn hsts(&self) -> Option<Duration> {
+        self.tls()?;
+        self.listener.borrow().listener.config.hsts
+    }
+
     /// The PROXY header that tells a server who the client is.
     pub(crate) fn proxy_header(&self, version: ProxyVersion) -> Vec<u8> {
         let local = self.client.with_socket(Socket::local_address);
@@ -121,6 +139,7 @@ impl Session {
         self.exchanges.set(self.exchanges.get() + 1);
         self.http10.set(version == Version::HTTP_10);
         self.watchdog.clear();
+        self.watchdog.set_spare(false);
     }
 
     /// Passes an interim response on, unless the client can't know what it is.

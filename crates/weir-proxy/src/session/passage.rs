@@ -21,6 +21,8 @@ pub(crate) struct Passage {
     client: SocketAddr,
     began: Instant,
     pub(crate) server_name: Option<Box<str>>,
+    /// The version and the cipher of TLS that ends here.
+    pub(crate) tls: Option<(&'static str, &'static str)>,
     pool: Option<Rc<LocalPool>>,
     server: Option<Rc<LocalServer>>,
     /// How it ended; `None` until it has.
@@ -48,6 +50,7 @@ impl Passage {
             client,
             began: now,
             server_name: None,
+            tls: None,
             pool: None,
             server: None,
             end: None,
@@ -126,6 +129,7 @@ impl Drop for Passage {
             client: self.client,
             listener: &self.listener.listener.config.name,
             method: "-",
+            tls: self.tls,
             host: self.server_name.as_deref().map(str::as_bytes),
             target: b"-",
             version: Version::HTTP_11,

@@ -64,7 +64,7 @@ async fn take(local: &Rc<Local>, listener: &LocalListener, incoming: Incoming) -
         Header::Own => {}
         Header::Client { source, destination } => {
             peer = source;
-            facts.get_or_insert_default().destination = Some(destination);
+            Rc::make_mut(facts.get_or_insert_default()).destination = Some(destination);
         }
     }
     Ok(Incoming { socket: wire.socket, peer, early: wire.stash, facts })

@@ -25,7 +25,7 @@ use crate::exchange::choose;
 use crate::exchange::failure::Failure;
 use crate::fields::Fields;
 use crate::retry::{self, Attempt};
-use crate::upstream::dial::dial;
+use crate::upstream::dial::Dialing;
 use crate::wire::{Socket, Wire};
 use crate::worker::local::{Lease, Local, LocalListener, LocalPool};
 
@@ -61,17 +61,18 @@ async fn open(
     let listener = Rc::clone(passage.listener());
     let mut client = Wire::new(socket);
     client.stash = early;
-    let mut facts = facts.unwrap_or_default();
+    let mut facts = facts.map(Rc::unwrap_or_clone).unwrap_or_default();
     let mut hello = Hello::default();
-    if facts.tls.is_some() {
+    if let Some(tls) = &facts.tls {
         hello.server_name.clone_from(&facts.server_name);
-        hello.alpn = facts.alpn.iter().map(|alpn| alpn.to_vec()).collect();
+        hello.alpn = tls.alpn.iter().map(|alpn| alpn.as_str().as_bytes().to_vec()).collect();
     } else if listener.listener.routes.looks_into_tls() {
         let timeout = listener.listener.config.timeouts.request_head;
         hello = hello::read(local, watchdog, &mut client, timeout).await?;
         facts.server_name.clone_from(&hello.server_name);
     }
     passage.server_name.clone_from(&hello.server_name);
+    passage.tls = facts.tls.as_ref().map(|tls| (tls.version, tls.cipher));
     let view = local.view();
     let routes = &listener.listener.routes;
     let pool = match routes.find_connection(hello.server_name.as_deref(), &hello.alpn, peer.ip()) {
@@ -87,7 +88,7 @@ async fn open(
             proxy_header(version, peer, client.socket.local_address(), Some(&facts))
         }
     };
-    let (server, lease) = connect(local, passage, watchdog, &pool, peer, &header).await?;
+    let (server, lease) = connect(local, passage, watchdog, &pool, peer, header).await?;
     Ok(Opened { client: client.socket, early: client.stash, server, lease })
 }
 
@@ -98,7 +99,7 @@ async fn connect(
     watchdog: &Watchdog,
     pool: &Rc<LocalPool>,
     peer: SocketAddr,
-    header: &[u8],
+    header: Vec<u8>,
 ) -> Result<(Socket, Lease), Failure> {
     pool.budget.deposit();
     let fields = Fields::default();
@@ -113,16 +114,14 @@ async fn connect(
         }
         let (index, lease) = chosen?;
         passage.sent_to(&lease);
-        // A server without an address has no share, so it is not picked; but its name may just have expired.
-        let Some(address) = lease.server.server.address else { return Err(Failure::LocalNoServer) };
-        lease.server.counters().connects.add(1);
-        let failure = match watchdog.within(Wait::Connect, timeout, dial(address, header)).await {
+        let dialing = Dialing::to(&lease)?.passed_on().dial(header.clone());
+        let failure = match watchdog.within(Wait::Connect, timeout, dialing).await {
             Ok(Ok(socket)) => {
                 passage.connected();
                 lease.server.server.status.succeeded();
                 return Ok((socket, lease));
             }
-            Ok(Err(error)) => Failure::UpstreamConnect(error),
+            Ok(Err(error)) => error.into(),
             Err(_) => Failure::UpstreamConnectTimeout,
         };
         pool.server_failed(&lease.server, &local.shared.events, &failure);
@@ -162,7 +161,7 @@ async fn pass(
         match polled {
             Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),
             Poll::Ready(Err(Broken::Client)) => return Poll::Ready(Err(Failure::DownstreamGone)),
-            Poll::Ready(Err(Broken::Server)) => return Poll::Ready(Err(Failure::UpstreamReset)),
+            Poll::Ready(Err(Broken::Server)) => return Poll::Ready(Err(Failure::UpstreamCut)),
             Poll::Pending => {}
         }
         if moved {
@@ -178,7 +177,7 @@ async fn pass(
     .await;
     match &outcome {
         Err(Failure::DownstreamGone) => reset(&mut relay.server.socket),
-        Err(Failure::UpstreamReset) => reset(&mut relay.client.socket),
+        Err(Failure::UpstreamCut) => reset(&mut relay.client.socket),
         Ok(()) | Err(_) => {}
     }
     drop(lease);

@@ -17,12 +17,12 @@ use super::client::Client;
 use super::relay::{Relay, Stream};
 use super::watchdog::Wait;
 use crate::exchange::Exchange;
-use crate::wire::Socket;
+use crate::upstream::tunnel::TunnelEnd;
 use crate::worker::local::Lease;
 
 /// The server's end of a tunnel, ready to be joined to the client's.
 pub(crate) struct Tunnel {
-    pub(crate) upstream: Socket,
+    pub(crate) upstream: TunnelEnd,
     /// What the server has sent already.
     pub(crate) early: BytesMut,
     pub(crate) exchange: Box<Exchange>,
@@ -77,6 +77,12 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// The client's end, which stays with its session.
 struct ClientSocket<'a>(&'a Client);
+
+impl Stream for TunnelEnd {
+    fn plain(&self) -> Option<&TcpStream> {
+        None // nor is the other end
+    }
+}
 
 impl Stream for ClientSocket<'_> {
     fn plain(&self) -> Option<&TcpStream> {

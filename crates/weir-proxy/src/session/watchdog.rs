@@ -30,7 +30,7 @@ pub(crate) enum Wait {
     ClientReads,
     /// A server with room.
     Queue,
-    /// A connection to a server.
+    /// A connection to a server, or a client's handshake.
     Connect,
     /// The server's 100 (Continue), before the body is sent without it.
     Continue,
@@ -133,6 +133,16 @@ impl Watchdog {
         .await;
         self.end(wait);
         outcome
+    }
+
+    /// Waits with nothing under way, and could go if room is needed; or no longer.
+    pub(crate) fn set_spare(&self, spare: bool) {
+        self.deadline.set_spare(spare);
+    }
+
+    /// Whether the session is asked to make room for others.
+    pub(crate) fn is_shed(&self) -> bool {
+        self.deadline.is_shed()
     }
 
     /// Sets the deadline to the first of the waits that are not over yet.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use weir_config::Config;
 use weir_config::model::{self, Expand, Host, Name};
+use weir_config::tls::{ListenerTls, PoolTls, Tls};
 
 use super::{Listener, ListenerStatus, Pool, PoolStatus, Server, ServerStatus, Snapshot};
 use crate::balancer::{self, Members};
@@ -17,9 +18,10 @@ use crate::route::RouteTable;
 /// The addresses that names stand for now.
 pub(crate) type Resolved = HashMap<String, Vec<IpAddr>>;
 
-/// Compiles `config`; `previous` gives what outlives it.
+/// Compiles `config` with what its files have, `tls`; `previous` gives what outlives it.
 pub(crate) fn compile(
     config: &Arc<Config>,
+    tls: &Arc<Tls>,
     resolved: &Resolved,
     previous: Option<&Snapshot>,
     workers: usize,
@@ -35,33 +37,40 @@ pub(crate) fn compile(
     Snapshot {
         generation: previous.map_or(1, |previous| previous.generation + 1),
         config: Arc::clone(config),
+        tls: Arc::clone(tls),
         listeners: config
             .listeners
             .iter()
             .map(|listener| {
                 let old = old_listeners.get(&*listener.name).copied();
-                compile_listener(listener, old, same_pools, workers)
+                compile_listener(listener, tls.listener(&listener.name), old, same_pools, workers)
             })
             .collect(),
         pools: config
             .pools
             .iter()
-            .map(|pool| compile_pool(pool, resolved, old_pools.get(&*pool.name).copied(), workers))
+            .map(|pool| {
+                let old = old_pools.get(&*pool.name).copied();
+                compile_pool(pool, tls.pool(&pool.name), resolved, old, workers)
+            })
             .collect(),
     }
 }
 
 fn compile_listener(
     config: &model::Listener,
+    tls: Option<&Arc<ListenerTls>>,
     old: Option<&Arc<Listener>>,
     same_pools: bool,
     workers: usize,
 ) -> Arc<Listener> {
-    if let Some(old) = old.filter(|old| same_pools && old.config == *config) {
+    let same_tls = |old: &Listener| old.tls.as_ref().map(Arc::as_ptr) == tls.map(Arc::as_ptr);
+    if let Some(old) = old.filter(|old| same_pools && old.config == *config && same_tls(old)) {
         return Arc::clone(old);
     }
     Arc::new(Listener {
         config: config.clone(),
+        tls: tls.cloned(),
         routes: RouteTable::new(&config.routes),
         status: old.map_or_else(|| Arc::new(ListenerStatus::new(workers)), |old| Arc::clone(&old.status)),
     })
@@ -69,6 +78,7 @@ fn compile_listener(
 
 fn compile_pool(
     config: &model::Pool,
+    tls: Option<&Arc<PoolTls>>,
     resolved: &Resolved,
     old: Option<&Arc<Pool>>,
     workers: usize,
@@ -81,7 +91,8 @@ fn compile_pool(
                 .iter()
                 .zip(&members)
                 .all(|(server, (name, address, _))| server.name == *name && server.address == *address);
-        if same_members && old.config == *config {
+        let same_tls = old.tls.as_ref().map(Arc::as_ptr) == tls.map(Arc::as_ptr);
+        if same_members && old.config == *config && same_tls {
             return Arc::clone(old);
         }
     }
@@ -105,6 +116,7 @@ fn compile_pool(
     Arc::new(Pool {
         prepared: balancer::prepare(&config.balance, &Ring(&servers)),
         servers,
+        tls: tls.cloned(),
         config: config.clone(),
         status: old.map_or_else(|| Arc::new(PoolStatus::new(workers)), |old| Arc::clone(&old.status)),
     })
@@ -114,6 +126,7 @@ fn compile_pool(
 pub(crate) fn with_new_ring(pool: &Pool) -> Arc<Pool> {
     Arc::new(Pool {
         config: pool.config.clone(),
+        tls: pool.tls.clone(),
         servers: pool.servers.clone(),
         prepared: balancer::prepare(&pool.config.balance, &Ring(&pool.servers)),
         status: Arc::clone(&pool.status),

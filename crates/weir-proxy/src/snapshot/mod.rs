@@ -14,8 +14,10 @@ pub use status::{ListenerStatus, OperatorState, PoolStatus, ServerReport, Server
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use http::uri::Scheme;
 use weir_config::Config;
 use weir_config::model::{self, Name};
+use weir_config::tls::{ListenerTls, PoolTls, Tls};
 
 use crate::balancer::Prepared;
 use crate::route::RouteTable;
@@ -26,6 +28,8 @@ pub struct Snapshot {
     pub generation: u64,
     /// What it was compiled from.
     pub config: Arc<Config>,
+    /// What the files have that it names.
+    pub tls: Arc<Tls>,
     /// In the order of the configuration.
     pub listeners: Vec<Arc<Listener>>,
     /// In the order of the configuration: a [`model::PoolId`] is an index into this.
@@ -36,6 +40,8 @@ pub struct Snapshot {
 pub struct Listener {
     /// As configured.
     pub config: model::Listener,
+    /// How it speaks TLS, if it does.
+    pub tls: Option<Arc<ListenerTls>>,
     /// `config.routes`, indexed.
     pub(crate) routes: RouteTable,
     /// What outlives the snapshot.
@@ -46,6 +52,8 @@ pub struct Listener {
 pub struct Pool {
     /// As configured. Its servers are the configured ones; [`Pool::servers`] has what they stand for.
     pub config: model::Pool,
+    /// How its servers are spoken to in TLS, if they are.
+    pub tls: Option<Arc<PoolTls>>,
     /// The servers to choose from.
     pub servers: Vec<Arc<Server>>,
     /// What the balancers of all workers share.
@@ -76,6 +84,11 @@ impl Snapshot {
 }
 
 impl Pool {
+    /// Of a request to its servers.
+    pub(crate) fn scheme(&self) -> Scheme {
+        if self.tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP }
+    }
+
     /// The server of this name.
     pub fn server(&self, name: &str) -> Option<&Arc<Server>> {
         self.servers.iter().find(|server| &*server.name == name)

@@ -170,7 +170,8 @@ impl ServerStatus {
     }
 
     pub(crate) fn leave(&self) {
-        self.in_flight.0.fetch_sub(1, Ordering::Relaxed);
+        // Not later than the look at who waits that follows: see `Queue::wake_one`.
+        self.in_flight.0.fetch_sub(1, Ordering::SeqCst);
     }
 
     /// Counts a failed exchange; returns how many there are in a row.

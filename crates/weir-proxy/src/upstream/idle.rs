@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
-use super::connection::Connection;
+use super::http1::Http1;
 
 /// The idle connections to one server.
 #[derive(Default)]
@@ -21,7 +21,7 @@ pub(crate) struct Idle {
 
 struct Kept {
     since: Instant,
-    connection: Box<Connection>,
+    connection: Box<Http1>,
 }
 
 impl Idle {
@@ -38,10 +38,10 @@ impl Idle {
 
     /// A connection that is alive as far as is known. `whose`: the client that it was opened for, where the
     /// server was told; nobody else may have it.
-    pub(crate) fn take(&self, whose: Option<SocketAddr>, cx: &mut Context<'_>) -> Option<Box<Connection>> {
+    pub(crate) fn take(&self, whose: Option<SocketAddr>, cx: &mut Context<'_>) -> Option<Box<Http1>> {
         let mut kept = self.kept.borrow_mut();
         while let Some(at) = kept.iter().rposition(|kept| kept.connection.whose == whose) {
-            let last = kept.remove(at);
+            let mut last = kept.remove(at);
             if last.connection.is_alive(cx) {
                 return Some(last.connection);
             }
@@ -50,7 +50,7 @@ impl Idle {
     }
 
     /// Keeps `connection`, unless there are enough.
-    pub(crate) fn put(&self, connection: Box<Connection>) {
+    pub(crate) fn put(&self, connection: Box<Http1>) {
         let mut kept = self.kept.borrow_mut();
         if kept.len() < self.max.get() {
             kept.push(Kept { since: Instant::now(), connection });

@@ -43,6 +43,9 @@ impl Arena {
         if arena.capacity() < limit {
             arena.reserve(Self::BYTES);
         }
+        if let Socket::Tls(tls) = socket {
+            return tls.poll_read_to(arena, limit, cx).map_ok(|()| arena.split());
+        }
         if let Some(read) = socket.read_unwatched(&mut self.scratch.borrow_mut(), arena) {
             return Poll::Ready(read.map(|()| arena.split()));
         }

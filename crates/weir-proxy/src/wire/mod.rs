@@ -9,6 +9,7 @@ mod arena;
 mod outgoing;
 mod pipes;
 mod socket;
+pub(crate) mod tls;
 
 pub(crate) use arena::Arena;
 pub(crate) use outgoing::Outgoing;
@@ -104,6 +105,13 @@ impl Wire {
                 self.unsent = None;
             }
         }
+        if let Socket::Tls(tls) = &mut self.socket {
+            return match tls.poll_flush_sealed(cx) {
+                Poll::Ready(written) => Poll::Ready(written.map(|written| taken + written)),
+                Poll::Pending if taken > 0 => Poll::Ready(Ok(taken)),
+                Poll::Pending => Poll::Pending,
+            };
+        }
         Poll::Ready(Ok(taken))
     }
 
@@ -114,6 +122,16 @@ impl Wire {
 
     /// Whether all that was sent has been taken by the kernel.
     pub(crate) fn is_flushed(&self) -> bool {
-        self.unsent.is_none()
+        self.unsent.is_none() && self.socket.is_flushed()
+    }
+
+    /// Says that no more will come, where there is a way to say so before the connection is closed: in TLS, where its
+    /// end alone would look like an attack.
+    pub(crate) fn say_goodbye(&mut self, cx: &mut Context<'_>) {
+        if self.unsent.is_none()
+            && let Socket::Tls(tls) = &mut self.socket
+        {
+            let _ = tls.poll_goodbye(cx); // what the peer does not take at once is not worth waiting for
+        }
     }
 }

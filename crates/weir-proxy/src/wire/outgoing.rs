@@ -53,6 +53,11 @@ impl Outgoing {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         let front = &self.front[self.front_written..];
+        if let Socket::Tls(tls) = socket {
+            let taken = ready!(tls.poll_write_parts([front, &self.large, &self.back], cx))?;
+            self.advance(taken);
+            return Poll::Ready(Ok(taken));
+        }
         let socket = Pin::new(socket);
         let written = if self.large.is_empty() && self.back.is_empty() {
             socket.poll_write(cx, front) // cheaper than a vectored write of one

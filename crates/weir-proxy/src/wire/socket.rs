@@ -6,30 +6,61 @@
 
 use std::io::{self, IoSlice, Write};
 use std::net::{Shutdown, SocketAddr};
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
 
-use bytes::BytesMut;
+use bytes::{BufMut, BytesMut};
 use rustix::buffer::spare_capacity;
 use rustix::net::RecvFlags;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+
+use super::tls::Tls;
 
 /// One side's socket.
 pub(crate) enum Socket {
     /// Nobody waits for it yet. Not blocking.
     Unwatched(std::net::TcpStream),
     Watched(TcpStream),
+    /// In TLS, on one of the other kinds.
+    Tls(Box<Tls>),
     /// The runtime could not watch it.
     Lost,
 }
 
 impl Socket {
     pub(crate) fn is_watched(&self) -> bool {
-        matches!(self, Self::Watched(_))
+        match self {
+            Self::Watched(_) => true,
+            Self::Tls(tls) => tls.socket().is_watched(),
+            Self::Unwatched(_) | Self::Lost => false,
+        }
     }
 
-    /// The socket for whoever has to wait.
+    /// Whether the kernel has all that was written.
+    pub(super) fn is_flushed(&self) -> bool {
+        if let Self::Tls(tls) = self { tls.is_flushed() } else { true }
+    }
+
+    /// Whether the peer has said nothing and has not gone, on a connection on which nobody asked it for anything.
+    pub(crate) fn is_quiet(&mut self, cx: &mut Context<'_>) -> bool {
+        match self {
+            Self::Watched(socket) => {
+                while socket.poll_read_ready(cx).is_ready() {
+                    match socket.try_read(&mut [0]) {
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                        Ok(_) | Err(_) => return false,
+                    }
+                }
+                true
+            }
+            // What TLS itself has to say, such as tickets, is taken on the way.
+            Self::Tls(tls) => tls.poll_read_to(&mut BytesMut::new(), 1, cx).is_pending(),
+            Self::Unwatched(_) | Self::Lost => false,
+        }
+    }
+
+    /// The socket for whoever has to wait; in TLS, the one beneath.
     ///
     /// # Errors
     /// When the runtime can't watch it.
@@ -41,6 +72,7 @@ impl Socket {
         }
         match self {
             Self::Watched(socket) => Ok(socket),
+            Self::Tls(tls) => tls.socket_mut().watched(),
             Self::Unwatched(_) | Self::Lost => Err(io::ErrorKind::NotConnected.into()),
         }
     }
@@ -62,18 +94,36 @@ impl Socket {
     pub(super) fn read_unwatched(
         &self,
         scratch: &mut Vec<u8>,
-        into: &mut BytesMut,
+        into: &mut impl BufMut,
     ) -> Option<io::Result<()>> {
         let Self::Unwatched(socket) = self else { return None };
         scratch.clear();
         match rustix::net::recv(socket, spare_capacity(scratch), RecvFlags::DONTWAIT) {
             Ok(_received) => {
-                into.extend_from_slice(scratch);
+                into.put_slice(scratch);
                 Some(Ok(()))
             }
             Err(rustix::io::Errno::AGAIN) => None,
             Err(error) => Some(Err(error.into())),
         }
+    }
+
+    /// Reads what is there, about `room` bytes at most, to the end of `into`; 0 at the peer's end. `scratch` is for
+    /// a socket that nobody watches yet.
+    pub(super) fn poll_receive(
+        &mut self,
+        scratch: &mut Vec<u8>,
+        into: &mut Vec<u8>,
+        room: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let before = into.len();
+        if let Some(read) = self.read_unwatched(scratch, into) {
+            return Poll::Ready(read.map(|()| into.len() - before));
+        }
+        into.reserve(room);
+        ready!(pin!(self.watched()?.read_buf(&mut into.limit(room))).poll(cx))?;
+        Poll::Ready(Ok(into.len() - before))
     }
 
     /// Tries to write without waiting, while nobody watches the socket.
@@ -91,13 +141,21 @@ impl Socket {
 
 impl AsyncRead for Socket {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(self.get_mut().watched()?).poll_read(cx, buf)
+        match self.get_mut() {
+            Self::Tls(tls) => tls.poll_read(buf, cx),
+            plain @ (Self::Unwatched(_) | Self::Watched(_) | Self::Lost) => {
+                Pin::new(plain.watched()?).poll_read(cx, buf)
+            }
+        }
     }
 }
 
 impl AsyncWrite for Socket {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        if let Self::Tls(tls) = this {
+            return tls.poll_write_parts([bytes, &[], &[]], cx);
+        }
         if let Some(written) = this.write_unwatched(|mut socket| socket.write(bytes)) {
             return Poll::Ready(written);
         }
@@ -110,6 +168,10 @@ impl AsyncWrite for Socket {
         bytes: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        if let Self::Tls(tls) = this {
+            let part = |index: usize| bytes.get(index).map_or(&[][..], |part| part);
+            return tls.poll_write_parts([part(0), part(1), part(2)], cx);
+        }
         if let Some(written) = this.write_unwatched(|mut socket| socket.write_vectored(bytes)) {
             return Poll::Ready(written);
         }
@@ -120,14 +182,23 @@ impl AsyncWrite for Socket {
         true
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(())) // nothing is held here
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Self::Tls(tls) = self.get_mut() {
+            while !tls.is_flushed() {
+                ready!(tls.poll_flush_sealed(cx))?;
+            }
+        }
+        Poll::Ready(Ok(())) // nothing else is held here
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Unwatched(socket) => Poll::Ready(socket.shutdown(Shutdown::Write)),
             Self::Watched(socket) => Pin::new(socket).poll_shutdown(cx),
+            Self::Tls(tls) => {
+                ready!(tls.poll_goodbye(cx))?;
+                Pin::new(tls.socket_mut()).poll_shutdown(cx)
+            }
             Self::Lost => Poll::Ready(Ok(())),
         }
     }

@@ -9,8 +9,9 @@ use std::future::poll_fn;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::SocketFlags;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -33,6 +34,10 @@ const HAND_OVER_SESSIONS: u64 = 8;
 /// How long accepting rests after an error that time may heal, such as too many open files, and how often a
 /// worker at its limit looks whether a session has ended.
 const PAUSE: Duration = Duration::from_millis(50);
+/// The limit counts as reached anew when it was not for this long.
+const LIMIT_OVER: Duration = Duration::from_secs(10);
+/// A worker at its limit asks this part of its sessions at once to make room.
+const SHED_PART: u64 = 64;
 /// The most connections taken out of a socket's queue when it is closed.
 const LAST_ACCEPTS_MAX: usize = 65_536;
 
@@ -58,15 +63,10 @@ async fn accept_until(
     mut stopped: oneshot::Receiver<()>,
 ) {
     loop {
-        tokio::select! {
-            biased;
-            _ = &mut stopped => break,
-            () = permit(&local) => {}
-        }
         let accepted = tokio::select! {
             biased;
             _ = &mut stopped => break,
-            accepted = socket.async_io(Interest::READABLE, accept) => accepted,
+            accepted = next(&local, &socket) => accepted,
         };
         match accepted {
             Ok((stream, peer)) => dispatch(&local, listener.borrow().clone(), stream, peer),
@@ -83,6 +83,25 @@ async fn accept_until(
     }
 }
 
+/// The next connection, when there may be one more.
+async fn next(local: &Local, socket: &AsyncFd<TcpListener>) -> io::Result<(TcpStream, SocketAddr)> {
+    while open_sessions(local, local.id) >= local.sessions_max() {
+        let mut readiness = socket.readable().await?;
+        if is_waited_for(socket.get_ref()) {
+            permit(local).await;
+        } else {
+            readiness.clear_ready(); // room is made for somebody, not for nobody
+        }
+    }
+    socket.async_io(Interest::READABLE, accept).await
+}
+
+/// Whether a connection waits in the socket's queue.
+fn is_waited_for(socket: &TcpListener) -> bool {
+    let mut poll = [PollFd::new(socket, PollFlags::IN)];
+    rustix::event::poll(&mut poll, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+}
+
 /// Takes one connection out of the socket's queue, with one system call. The runtime is not told of it: see
 /// [`Socket`](crate::wire::Socket).
 fn accept(socket: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
@@ -93,19 +112,36 @@ fn accept(socket: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
 }
 
 /// Waits while this worker's part of the limit on sessions is used up: new connections wait in the kernel.
+/// Kept connections on which nothing is under way make room for them.
 async fn permit(local: &Local) {
     let mut paused = false;
     while open_sessions(local, local.id) >= local.sessions_max() {
+        say_limit(local);
+        let shed = local.deadlines.shed((local.sessions_max() / SHED_PART) as usize + 1);
+        if shed > 0 {
+            local.counters().sessions_shed.add(shed as u64);
+            tokio::task::yield_now().await; // they go now
+            continue;
+        }
         if !paused {
             paused = true;
             local.counters().accept_pauses.add(1);
-            tracing::warn!(
-                worker = local.id,
-                sessions_max = local.sessions_max(),
-                "limit on sessions reached; accepting pauses until one ends (limits.sessions)"
-            );
         }
         tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// One line for as long as the limit is reached again and again.
+fn say_limit(local: &Local) {
+    let now = Instant::now();
+    let before = local.limit_reached.replace(Some(now));
+    if before.is_none_or(|before| now - before >= LIMIT_OVER) {
+        tracing::warn!(
+            worker = local.id,
+            sessions_max = local.sessions_max(),
+            "limit on sessions reached (limits.sessions): idle connections are closed to make room; \
+             where there are none, accepting pauses until a session ends"
+        );
     }
 }
 

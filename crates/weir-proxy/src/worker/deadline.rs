@@ -38,6 +38,10 @@ struct Entry {
     armed: Cell<Option<Instant>>,
     fired: Cell<bool>,
     alive: Cell<bool>,
+    /// Whose it is does nothing but wait, and could go if room is needed.
+    spare: Cell<bool>,
+    /// It is asked to go.
+    shed: Cell<bool>,
     waker: RefCell<Option<Waker>>,
 }
 
@@ -57,6 +61,8 @@ impl Deadlines {
             armed: Cell::new(None),
             fired: Cell::new(false),
             alive: Cell::new(true),
+            spare: Cell::new(false),
+            shed: Cell::new(false),
             waker: RefCell::new(None),
         });
         Deadline { all: Rc::clone(self), entry }
@@ -111,6 +117,25 @@ impl Deadlines {
         None
     }
 
+    /// Asks up to `max` of those who do nothing but wait to go, roughly who has waited longest first; how many
+    /// were asked. A look at each entry at worst, and seldom at more than the first few.
+    pub(crate) fn shed(&self, max: usize) -> usize {
+        let heap = self.heap.borrow();
+        let spare = heap
+            .iter()
+            .map(|Reverse(armed)| &armed.entry)
+            .filter(|entry| entry.alive.get() && entry.spare.get() && !entry.shed.get());
+        let mut asked = 0;
+        for entry in spare.take(max) {
+            entry.shed.set(true);
+            if let Some(waker) = entry.waker.borrow_mut().take() {
+                waker.wake();
+            }
+            asked += 1;
+        }
+        asked
+    }
+
     fn arm(&self, entry: &Rc<Entry>, at: Instant) {
         let mut heap = self.heap.borrow_mut();
         let first = heap.peek().is_none_or(|Reverse(first)| at < first.at);
@@ -140,6 +165,16 @@ impl Deadline {
         if self.entry.armed.get().is_none_or(|armed| at < armed) {
             self.all.arm(&self.entry, at);
         }
+    }
+
+    /// Whether its owner does nothing but wait, and could go if room is needed.
+    pub(crate) fn set_spare(&self, spare: bool) {
+        self.entry.spare.set(spare);
+    }
+
+    /// Whether its owner is asked to go.
+    pub(crate) fn is_shed(&self) -> bool {
+        self.entry.shed.get()
     }
 
     /// Whether it has fired since it was set; if not, `cx` is woken when it does.

@@ -24,6 +24,7 @@ use crate::retry::{self, Attempt, Budget, Decision, Reason};
 use crate::shared::Shared;
 use crate::snapshot::{Listener, Pool, Server, Snapshot};
 use crate::stats::{ListenerCounters, PoolCounters, ServerCounters, WorkerCounters};
+use crate::upstream::http2::Connections;
 use crate::upstream::idle::Idle;
 use crate::wire::{Arena, Outgoing, Pipes};
 
@@ -46,6 +47,8 @@ pub(crate) struct Local {
     now_micros: Cell<u64>,
     start: Instant,
     pub(crate) sessions: Sessions,
+    /// When the limit on sessions was last found reached.
+    pub(crate) limit_reached: Cell<Option<Instant>>,
     /// No new exchange on kept connections: every session ends with its exchange.
     draining: Cell<bool>,
     /// Wakes the sessions when `draining` is set or a listener went away.
@@ -82,6 +85,8 @@ pub(crate) struct LocalServer {
     pub(crate) server: Arc<Server>,
     /// Connections of this worker that wait for their next exchange.
     pub(crate) idle: Idle,
+    /// Connections of this worker that its exchanges share, if the server speaks HTTP/2.
+    pub(crate) http2: Connections,
     worker: usize,
 }
 
@@ -109,6 +114,7 @@ impl Local {
             now_micros: Cell::new(0),
             start,
             sessions: Sessions::default(),
+            limit_reached: Cell::new(None),
             draining: Cell::new(false),
             attention: tokio::sync::Notify::new(),
             cache: RefCell::new(cache),
@@ -223,6 +229,7 @@ impl View {
     pub(crate) fn sweep_idle(&self) {
         for server in self.pools.iter().flat_map(|pool| &pool.servers) {
             server.idle.sweep();
+            server.http2.sweep();
         }
     }
 }
@@ -242,15 +249,23 @@ impl LocalPool {
         }
         let old_servers: HashMap<&str, &Rc<LocalServer>> =
             old.into_iter().flat_map(|old| &old.servers).map(|s| (&*s.server.name, s)).collect();
+        let same_way = old.is_some_and(|old| {
+            let tls = |pool: &Pool| pool.tls.as_ref().map(Arc::as_ptr);
+            tls(&old.pool) == tls(pool)
+                && old.pool.config.protocol == pool.config.protocol
+                && old.pool.config.proxy_protocol == pool.config.proxy_protocol
+        });
         let timeouts = &pool.config.timeouts;
         let idle_max = (pool.config.limits.idle_connections as usize).div_ceil(workers);
         let servers = pool.servers.iter().map(|server| {
-            let idle = old_servers
-                .get(&*server.name)
-                .filter(|old| old.server.address == server.address)
-                .map_or_else(Idle::default, |old| old.idle.share());
+            // Connections to another address, or opened in another way, are of no use.
+            let old =
+                old_servers.get(&*server.name).filter(|old| same_way && old.server.address == server.address);
+            let idle = old.map_or_else(Idle::default, |old| old.idle.share());
             idle.configure(timeouts.keep_alive, idle_max);
-            Rc::new(LocalServer { server: Arc::clone(server), idle, worker })
+            let http2 = old.map_or_else(Connections::default, |old| old.http2.share());
+            http2.configure(&pool.config, workers);
+            Rc::new(LocalServer { server: Arc::clone(server), idle, http2, worker })
         });
         let servers: Vec<_> = servers.collect();
         let shares = pool.status.shares_version();

@@ -1,6 +1,6 @@
-//! Caddy: plain HTTP, no certificates, no admin API; its runtime on as many cores as the others have workers.
+//! Caddy: no certificates of its own, no HTTP/3, no admin API; its runtime on as many cores as the others have workers.
 
-use super::{IDLE_CONNECTIONS, Launch, Peer, Setting};
+use super::{Front, IDLE_CONNECTIONS, Launch, Peer, Setting};
 
 /// This program.
 pub(super) const PEER: Peer = Peer {
@@ -8,12 +8,21 @@ pub(super) const PEER: Peer = Peer {
     variable: "CADDY",
     hint: "`apt-get install caddy` gets it",
     version: &["version"],
+    fronts: &[Front::Http, Front::Tls, Front::H2c],
     queues: false,
     prepare,
 };
 
 fn prepare(setting: &Setting<'_>) -> Launch {
     let Setting { listen, origin, workers, .. } = setting;
+    let (scheme, protocols, tls) = match setting.front {
+        Front::Http | Front::Tcp => ("http", "h1", String::new()),
+        Front::H2c => ("http", "h1 h2c", String::new()),
+        Front::Tls => {
+            let (certificate, key) = (&setting.certificate.certificate, &setting.certificate.key);
+            ("https", "h1 h2", format!("    tls {} {}\n", certificate.display(), key.display()))
+        }
+    };
     let log = setting.access_log.map_or(String::new(), |file| {
         format!(
             "    log {{\n        output file {} {{\n            roll_disabled\n        }}\n    }}\n",
@@ -26,6 +35,7 @@ fn prepare(setting: &Setting<'_>) -> Launch {
     admin off
     auto_https off
     servers {{
+        protocols {protocols}
         timeouts {{
             read_header 60s
             idle 120s
@@ -33,9 +43,9 @@ fn prepare(setting: &Setting<'_>) -> Launch {
     }}
 }}
 
-http://:{port} {{
+{scheme}://:{port} {{
     bind {address}
-{log}    reverse_proxy {origin} {{
+{tls}{log}    reverse_proxy {origin} {{
         transport http {{
             dial_timeout 3s
             response_header_timeout 60s

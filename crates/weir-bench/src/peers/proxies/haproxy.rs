@@ -1,6 +1,6 @@
 //! HAProxy: one thread, connections to the origin shared by all sessions.
 
-use super::{Launch, Peer, Setting};
+use super::{Front, Launch, Peer, Setting};
 
 /// This program.
 pub(super) const PEER: Peer = Peer {
@@ -8,6 +8,7 @@ pub(super) const PEER: Peer = Peer {
     variable: "HAPROXY",
     hint: "`apt-get install haproxy` gets it",
     version: &["-v"],
+    fronts: &Front::ALL,
     queues: true,
     prepare,
 };
@@ -16,8 +17,24 @@ fn prepare(setting: &Setting<'_>) -> Launch {
     let Setting { listen, origin, workers, connections_max, .. } = setting;
     // `raw` lines to the standard output need no syslog daemon, and no datagram for each.
     let (target, log) = match setting.access_log {
-        Some(_) => ("    log stdout format raw daemon\n", "    log global\n    option httplog\n"),
+        Some(_) => ("    log stdout format raw daemon\n", "    log global\n"),
         None => ("", ""),
+    };
+    let style = if setting.access_log.is_none() {
+        ""
+    } else {
+        match setting.front {
+            Front::Http | Front::Tls | Front::H2c => "    option httplog\n",
+            Front::Tcp => "    option tcplog\n",
+        }
+    };
+    let http = "    mode http\n    option forwardfor\n    http-reuse always\n    timeout http-request 60s\n    \
+                timeout http-keep-alive 120s\n";
+    let (bind, mode) = match setting.front {
+        Front::Http => (String::new(), http),
+        Front::Tls => (format!(" ssl crt {} alpn h2,http/1.1", setting.certificate.both.display()), http),
+        Front::H2c => (" proto h2".into(), http),
+        Front::Tcp => (String::new(), "    mode tcp\n"),
     };
     // Whoever finds the only server full waits for the backend as a whole, and that queue has no bound.
     let limit = setting.origin_connections_max.map_or(String::new(), |max| format!(" maxconn {max}"));
@@ -30,18 +47,13 @@ fn prepare(setting: &Setting<'_>) -> Launch {
     no strict-limits
 {target}
 defaults
-    mode http
-{log}    option forwardfor
-    http-reuse always
-    timeout connect 3s
+{mode}{log}{style}    timeout connect 3s
     timeout client 120s
     timeout server 60s
-    timeout http-request 60s
-    timeout http-keep-alive 120s
     timeout queue 5s
 
 frontend bench
-    bind {listen}
+    bind {listen}{bind}
     default_backend origin
 
 backend origin

@@ -1,7 +1,9 @@
 //! The programs that are compared. A new one is a file here and a line in [`ALL`].
 //!
-//! All get the same job: HTTP/1.1 with keep-alive on both sides, one worker, `X-Forwarded-For`, finite timeouts (long
-//! enough for thousands of idle connections to be opened), and no other work than that; whatever else a program does by default and can do without is turned off.
+//! All get the same job: HTTP/1.1 with keep-alive to the origin and whatever the [`Front`] says to the clients, one
+//! worker, `X-Forwarded-For`, finite timeouts (long enough for thousands of idle connections to be opened), and no other
+//! work than that; whatever else a program does by default and can do without is turned off. In TLS they offer 1.2 and
+//! 1.3 and what else is their default: the clients decide.
 
 mod caddy;
 mod envoy;
@@ -15,11 +17,52 @@ mod tests;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+
+use crate::harness::certificate::Certificate;
+
 /// Every program, ours first.
 pub const ALL: [Peer; 5] = [weir::PEER, haproxy::PEER, nginx::PEER, caddy::PEER, envoy::PEER];
 
 /// Idle connections to the origin that each may keep: more than any load here has in flight.
 const IDLE_CONNECTIONS: u32 = 256;
+
+/// What a proxy listens for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Front {
+    /// HTTP/1.1, as it is.
+    Http,
+    /// HTTP/1.1 and HTTP/2 in TLS, as ALPN says.
+    Tls,
+    /// HTTP/2 as it is, which the client knows.
+    H2c,
+    /// Any bytes, of which it understands nothing.
+    Tcp,
+}
+
+impl Front {
+    /// Every one, in the order in which they are measured.
+    pub const ALL: [Self; 4] = [Self::Http, Self::Tls, Self::H2c, Self::Tcp];
+
+    /// In words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Tls => "tls",
+            Self::H2c => "h2c",
+            Self::Tcp => "tcp",
+        }
+    }
+
+    /// Whether a proxy has a line for its access log for each request, and not for each connection.
+    pub fn logs_requests(self) -> bool {
+        match self {
+            Self::Http | Self::Tls | Self::H2c => true,
+            Self::Tcp => false,
+        }
+    }
+}
 
 /// A program that can be a reverse proxy.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +75,8 @@ pub struct Peer {
     pub hint: &'static str,
     /// The arguments that make it print its version.
     pub version: &'static [&'static str],
+    /// What it can listen for.
+    pub fronts: &'static [Front],
     /// Whether it can let requests wait for a server that has no room.
     pub queues: bool,
     /// Its configuration for a setting.
@@ -41,10 +86,16 @@ pub struct Peer {
 /// What a configuration depends on.
 #[derive(Debug, Clone)]
 pub struct Setting<'a> {
+    /// Its own binary.
+    pub program: &'a Path,
     /// A directory of its own.
     pub directory: &'a Path,
     /// Where it listens.
     pub listen: SocketAddr,
+    /// What for.
+    pub front: Front,
+    /// What it shows in TLS.
+    pub certificate: &'a Certificate,
     /// Where the origin is.
     pub origin: SocketAddr,
     /// The file that gets a line for each request.

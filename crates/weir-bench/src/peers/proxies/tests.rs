@@ -1,11 +1,18 @@
 //! What every configuration must have in common.
 
 use std::path::Path;
+use std::sync::LazyLock;
 
 use super::*;
 
-fn setting(access_log: Option<&Path>) -> Setting<'_> {
+static CERTIFICATE: LazyLock<Certificate> =
+    LazyLock::new(|| Certificate::in_directory(Path::new("/certificates")));
+
+fn setting(front: Front, access_log: Option<&Path>) -> Setting<'_> {
     Setting {
+        program: Path::new("/no/such/program"),
+        front,
+        certificate: &CERTIFICATE,
         directory: Path::new("/dir"),
         listen: "127.0.0.1:1111".parse().unwrap(),
         origin: "127.0.0.1:2222".parse().unwrap(),
@@ -17,10 +24,15 @@ fn setting(access_log: Option<&Path>) -> Setting<'_> {
     }
 }
 
+/// Every program, with everything that it can listen for.
+fn everything() -> impl Iterator<Item = (Peer, Front)> {
+    ALL.into_iter().flat_map(|peer| peer.fronts.iter().map(move |&front| (peer, front)))
+}
+
 #[test]
 fn each_listens_on_loopback_and_knows_the_origin() {
-    for peer in ALL {
-        let launch = (peer.prepare)(&setting(None));
+    for (peer, front) in everything() {
+        let launch = (peer.prepare)(&setting(front, None));
         assert!(launch.arguments.contains(&format!("/dir/{}", launch.file)), "{}", peer.name);
         for word in ["127.0.0.1", "1111", "2222"] {
             assert!(launch.text.contains(word), "{}: {word} in {}", peer.name, launch.text);
@@ -31,9 +43,9 @@ fn each_listens_on_loopback_and_knows_the_origin() {
 
 #[test]
 fn each_writes_an_access_log_only_when_asked() {
-    for peer in ALL {
-        let silent = (peer.prepare)(&setting(None));
-        let logging = (peer.prepare)(&setting(Some(Path::new("/dir/access.log"))));
+    for (peer, front) in everything() {
+        let silent = (peer.prepare)(&setting(front, None));
+        let logging = (peer.prepare)(&setting(front, Some(Path::new("/dir/access.log"))));
         assert!(!silent.logs_to_stdout && !silent.text.contains("access.log"), "{}", peer.name);
         assert!(logging.logs_to_stdout || logging.text.contains("/dir/access.log"), "{}", peer.name);
     }
@@ -42,9 +54,18 @@ fn each_writes_an_access_log_only_when_asked() {
 #[test]
 fn those_that_queue_bound_connections_to_the_origin() {
     for peer in ALL.into_iter().filter(|peer| peer.queues) {
-        let free = (peer.prepare)(&setting(None));
-        let bound = (peer.prepare)(&Setting { origin_connections_max: Some(77), ..setting(None) });
+        let free = (peer.prepare)(&setting(Front::Http, None));
+        let bound =
+            (peer.prepare)(&Setting { origin_connections_max: Some(77), ..setting(Front::Http, None) });
         assert!(!free.text.contains("77") && bound.text.contains("77"), "{}", peer.name);
+    }
+}
+
+#[test]
+fn each_shows_the_certificate_in_tls_and_nowhere_else() {
+    for (peer, front) in everything() {
+        let text = (peer.prepare)(&setting(front, None)).text;
+        assert_eq!(text.contains("/certificates/"), front == Front::Tls, "{}: {text}", peer.name);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Weir: its defaults, and room for as many sessions as are needed.
 
-use super::{IDLE_CONNECTIONS, Launch, Peer, Setting};
+use super::{Front, IDLE_CONNECTIONS, Launch, Peer, Setting};
 
 /// This program.
 pub(super) const PEER: Peer = Peer {
@@ -8,6 +8,7 @@ pub(super) const PEER: Peer = Peer {
     variable: "WEIR",
     hint: "`make build` builds it",
     version: &["--version"],
+    fronts: &Front::ALL,
     queues: true,
     prepare,
 };
@@ -17,6 +18,22 @@ fn prepare(setting: &Setting<'_>) -> Launch {
     let access = setting.access_log.map_or("off".into(), |file| file.display().to_string());
     let limit =
         setting.origin_connections_max.map_or(String::new(), |max| format!(", max_connections: {max}"));
+    let front = match setting.front {
+        // It tells HTTP/1 from HTTP/2 by the first bytes.
+        Front::Http | Front::H2c => String::new(),
+        // By default it offers HTTP/2 and HTTP/1.1 there.
+        Front::Tls => format!(
+            "    tls:\n      certificates: [{{ certificate: \"{}\", key: \"{}\" }}]\n",
+            setting.certificate.certificate.display(),
+            setting.certificate.key.display()
+        ),
+        Front::Tcp => "    protocol: tcp\n".into(),
+    };
+    // These are HTTP's.
+    let waits = match setting.front {
+        Front::Http | Front::Tls | Front::H2c => "    timeouts: { request_head: 60s, keep_alive: 2m }\n",
+        Front::Tcp => "",
+    };
     let text = format!(
         r#"version: 1
 workers: {workers}
@@ -32,8 +49,7 @@ timeouts:
 listeners:
   bench:
     bind: "{listen}"
-    timeouts: {{ request_head: 60s, keep_alive: 2m }}
-    routes:
+{front}{waits}    routes:
       - pool: origin
 pools:
   origin:

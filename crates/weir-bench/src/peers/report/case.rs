@@ -1,7 +1,10 @@
 //! The table of a case.
 
-use super::Section;
+use super::{Section, not_measured, target};
 use crate::harness::table::Table;
+use crate::peers::bench::MEASURE;
+use crate::peers::case::{Case, Handshake, Pattern};
+use crate::peers::load::{CONNECTIONS_DIVISOR, STREAMS};
 use crate::peers::rounds::CaseRun;
 use crate::peers::summary::Summary;
 
@@ -23,6 +26,7 @@ pub(super) fn section(run: &CaseRun) -> Section {
             "user",
             "system",
             "weir's CPU / its",
+            "target",
             "load µs",
             "proxy core busy",
             "load core busy",
@@ -32,9 +36,9 @@ pub(super) fn section(run: &CaseRun) -> Section {
     );
     let clean = || run.summaries.iter().filter(|summary| summary.rounds > 0);
     for summary in &run.summaries {
-        table.row(summary_row(summary));
+        table.row(summary_row(run, summary));
     }
-    let mut notes = Vec::new();
+    let mut notes: Vec<String> = about(&run.case).into_iter().collect();
     let bounded: Vec<&str> = clean()
         .filter(|summary| summary.load_cores_busy >= LOAD_BUSY_MAX)
         .map(|summary| summary.peer.as_str())
@@ -42,24 +46,44 @@ pub(super) fn section(run: &CaseRun) -> Section {
     if !bounded.is_empty() {
         let names = bounded.join(", ");
         notes.push(format!(
-            "Bounded by origin and wrk, not by the proxy, in requests/s and latency: {names}."
+            "Bounded by origin and load generator, not by the proxy, in requests/s and latency: {names}."
         ));
     }
     if clean().any(|summary| summary.others_busy >= OTHERS_BUSY_MAX) {
         notes.push("Something else kept these cores busy too: requests/s and latency say little.".into());
     }
     notes.extend(error_notes(run));
+    notes.extend(not_measured(&run.left_out));
     let log = if run.access_log { "access log on" } else { "access log off" };
     Section { title: format!("{}, {log}", run.case), table, notes }
 }
 
-fn summary_row(summary: &Summary) -> Vec<String> {
+/// What a request is here, where that isn't plain.
+fn about(case: &Case) -> Option<String> {
+    match case.pattern {
+        Pattern::Kept | Pattern::Close => None,
+        Pattern::Streams => Some(format!(
+            "{STREAMS} streams on each connection, and 1 connection for {CONNECTIONS_DIVISOR} of the other cases'."
+        )),
+        Pattern::Handshakes(kind) => {
+            let handshake = match kind {
+                Handshake::Full => "a full handshake, keys by X25519",
+                Handshake::Hybrid => "a full handshake, keys by X25519MLKEM768",
+                Handshake::Resume => "a resumed handshake, keys by X25519",
+            };
+            Some(format!("A request is a connection here: {handshake}, an empty answer, the end."))
+        }
+    }
+}
+
+fn summary_row(run: &CaseRun, summary: &Summary) -> Vec<String> {
     let percent = |share: f64| format!("{:.0} %", share * 100.0);
     let ratio = summary
         .ratio
         .map_or(String::new(), |ratio| format!("{:.2} ({:.2}–{:.2})", ratio.median, ratio.min, ratio.max));
+    let ratio_max = run.ratio_max.filter(|_| summary.peer == MEASURE);
     let figures = if summary.rounds == 0 {
-        vec![String::new(); 11]
+        vec![String::new(); 12]
     } else {
         vec![
             format!("{:.0}", summary.requests_per_second),
@@ -69,6 +93,7 @@ fn summary_row(summary: &Summary) -> Vec<String> {
             format!("{:.1}", summary.user_us),
             format!("{:.1}", summary.system_us),
             ratio,
+            target(ratio_max, summary.ratio.map(|ratio| ratio.median)),
             format!("{:.1}", summary.load_us),
             percent(summary.proxy_cores_busy),
             percent(summary.load_cores_busy),

@@ -9,9 +9,9 @@ use serde::Serialize;
 
 use super::bench::{Bench, Options};
 use super::environment::Environment;
-use super::idle::Idle;
+use super::idle::IdleRun;
 use super::overload::Overload;
-use super::rounds::CaseRun;
+use super::rounds::{CaseRun, LeftOut};
 use crate::harness::table::Table;
 
 /// Everything that a run found.
@@ -29,7 +29,7 @@ pub struct Findings {
     /// The comparison.
     pub cases: Vec<CaseRun>,
     /// The memory of idle connections.
-    pub idle: Vec<Idle>,
+    pub idle: Vec<IdleRun>,
     /// More connections than can be served.
     pub overload: Vec<Overload>,
     /// One worker, and one on each core.
@@ -87,7 +87,7 @@ impl Report {
         let Options { proxy_cores, load_cores, connections, rounds, seconds, .. } = &self.options;
         let mut lines: Vec<String> = date.iter().cloned().collect();
         lines.push(format!("{cpu}, {cores} cores, {memory:.0} GiB; Linux {kernel}"));
-        lines.push(format!("proxies on core {proxy_cores}, origin and wrk on core {load_cores}"));
+        lines.push(format!("proxies on core {proxy_cores}, origin and load on core {load_cores}"));
         if !self.findings.cases.is_empty() || !self.findings.scale.is_empty() {
             lines.push(format!("{connections} connections, {rounds} rounds of {seconds} s; medians"));
         }
@@ -98,9 +98,55 @@ impl Report {
     fn sections(&self) -> Vec<Section> {
         let Findings { cases, idle, overload, scale } = &self.findings;
         let mut sections: Vec<Section> = cases.iter().map(case::section).collect();
-        sections.extend((!idle.is_empty()).then(|| idle::section(idle)));
+        sections.extend(idle.iter().map(idle::section));
         sections.extend(overload.iter().map(overload::section));
         sections.extend(scale.iter().map(scale::section));
         sections
+    }
+}
+
+/// A target for a ratio, and whether it is met.
+fn target(ratio_max: Option<f64>, ratio: Option<f64>) -> String {
+    let Some(max) = ratio_max else { return String::new() };
+    let verdict = match ratio {
+        Some(ratio) if ratio <= max => ", met",
+        Some(_) => ", missed",
+        None => "",
+    };
+    format!("≤ {max:.2}{verdict}")
+}
+
+/// A line for each proxy that wasn't measured.
+fn not_measured(left_out: &[LeftOut]) -> Vec<String> {
+    let line = |LeftOut { peer, why }: &LeftOut| {
+        let mut lines = why.lines().map(str::trim).filter(|line| !line.is_empty());
+        let first = lines.next().unwrap_or_default();
+        // What it complained of: the error, where a line says so, else the end.
+        let rest: Vec<&str> = lines.collect();
+        let telling = rest.iter().find(|line| line.to_lowercase().contains("error:")).or(rest.last());
+        let telling = telling.map_or(String::new(), |telling| format!(" {telling}"));
+        format!("{peer}: not measured: {first}{telling}")
+    };
+    left_out.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_met_at_its_bound() {
+        assert_eq!(target(None, Some(0.1)), "");
+        assert_eq!(target(Some(0.75), None), "≤ 0.75");
+        assert_eq!(target(Some(0.75), Some(0.75)), "≤ 0.75, met");
+        assert_eq!(target(Some(0.75), Some(0.751)), "≤ 0.75, missed");
+    }
+
+    #[test]
+    fn who_was_not_measured_is_told_in_a_line() {
+        let left_out = |why: &str| not_measured(&[LeftOut { peer: "x".into(), why: why.into() }]);
+        assert_eq!(left_out("it ended:\n    a\n    b\n"), ["x: not measured: it ended: b"]);
+        assert_eq!(left_out("it ended:\n  b\n  error: c\n  d"), ["x: not measured: it ended: error: c"]);
+        assert_eq!(left_out("it ended"), ["x: not measured: it ended"]);
     }
 }
