@@ -416,7 +416,7 @@ fn what_is_no_handshake_costs_little() {
     for _ in 0..20 {
         huge.extend(record(22, &[0; 16_384]));
     }
-    let noise: Vec<u8> = (0..5000_u32).map(|n| (n * 7919 >> 3) as u8 | 0x80).collect();
+    let noise: Vec<u8> = (0..5000_u32).map(|n| ((n * 7919) >> 3) as u8 | 0x80).collect();
     for bytes in [huge, noise, record(22, &[]), record(23, &[1; 100]), record(22, &[9; 200])] {
         for _ in 0..20 {
             let mut client = Client::connect(weir.web());

@@ -232,7 +232,7 @@ fn checks_speak_tls_as_the_pool_does() {
 
 #[test]
 fn a_handshake_that_hangs_is_a_connect_timeout() {
-    let silent = Origin::scripted(|peer| peer.wait_for_end());
+    let silent = Origin::silent();
     let authority = Authority::new();
     let tls = format!("{{ ca: \"{}\" }}", authority.ca());
     let more = ", timeouts: { connect: 200ms }, retries: { attempts: 0 }";
