@@ -249,6 +249,13 @@ fn keys_that_mean_nothing_for_the_protocol() {
         ],
     );
     told(
+        &text("udp", "https_redirect: true", "pool: b", "tls: { server_name: b.test }"),
+        &[
+            "6:5: `https_redirect` means nothing on a `udp` listener (it is for requests: `protocol: http`)",
+            "8:15: pool `b` speaks TLS, which a UDP flow cannot (use a pool without `tls`)",
+        ],
+    );
+    told(
         &text("tcp", "", "respond: { status: 200 }", ""),
         &["8:9: a `tcp` listener answers nothing by itself (give the route a `pool`)"],
     );
