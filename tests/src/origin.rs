@@ -282,6 +282,17 @@ impl Peer {
         self.wire.exactly(count)
     }
 
+    /// The same, however long they take to come.
+    ///
+    /// # Errors
+    /// When they don't come.
+    pub fn read_patiently(&mut self, count: usize) -> io::Result<Vec<u8>> {
+        self.wire.socket.set_read_timeout(None)?;
+        let read = self.wire.exactly(count);
+        self.wire.socket.set_read_timeout(Some(crate::PATIENCE))?;
+        read
+    }
+
     /// Reads so many bytes and forgets them.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! Programs that other people wrote, running for one test.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use crate::{Client, Directory, Origin, eventually};
@@ -112,6 +112,14 @@ pub fn installed(name: &str) -> Command {
     let places = ["/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin"];
     let found = places.iter().map(|place| PathBuf::from(place).join(name)).find(|path| path.exists());
     Command::new(found.unwrap_or_else(|| panic!("{name} is not installed; `make test` does")))
+}
+
+/// Python with the packages of `tests/python/requirements.txt`, for a script in `tests/python`.
+pub fn python(script: &str) -> Command {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut python = Command::new(here.join("../target/python/bin/python3"));
+    python.arg(here.join("python").join(script));
+    python
 }
 
 /// Runs curl; all that it says.

@@ -114,16 +114,6 @@ fn both_versions_are_spoken_unless_one_is_too_old() {
 }
 
 #[test]
-fn the_hybrid_post_quantum_exchange_is_taken_where_the_client_has_it() {
-    let authority = Authority::new();
-    let certificate = authority.issue("a", a_test());
-    let weir = Weir::start(&config(&format!("{{ certificates: \"{certificate}\" }}"), &[Origin::free()]));
-    // This openssl is too old to have it: any group will do, as long as the handshake comes off.
-    let said = s_client(weir.web(), &["-groups", "X25519:P-256"], "");
-    assert!(said.contains("Server Temp Key: X25519"), "{said}");
-}
-
-#[test]
 fn a_certificate_is_chosen_by_the_name_that_the_client_asks_for() {
     let authority = Authority::new();
     let a = authority.issue("a", a_test());
@@ -321,6 +311,33 @@ fn clients_show_who_they_are() {
 
     weir.reload(&tls("none"));
     assert_eq!(reach.curl("/", &[&shown[..], &forged].concat()), "None");
+}
+
+#[test]
+fn nobody_says_by_another_listener_who_he_is() {
+    let authority = Authority::new();
+    let certificate = authority.issue("a", a_test());
+    let origin = Origin::named("hello");
+    let weir = Weir::start(&format!(
+        "listeners:
+  web:
+    bind: \"127.0.0.1:0\"
+    tls:
+      certificates: \"{certificate}\"
+      client_certificates: {{ ca: \"{}\", header: X-Subject }}
+    routes: [{{ pool: web }}]
+  plain: {{ bind: \"127.0.0.1:0\", routes: [{{ pool: web }}] }}
+pools: {{ web: {{ servers: [\"{}\"] }} }}
+",
+        authority.ca(),
+        origin.address()
+    ));
+    let mut client = Client::connect(weir.listener("plain"));
+    client.exchange(
+        "GET / HTTP/1.1\r\nHost: a\r\nx-subject: CN=root\r\nX-Other: 1\r\nX-SUBJECT: CN=root\r\n\r\n",
+    );
+    let request = origin.request();
+    assert_eq!((request.head.get("x-subject"), request.head.get("x-other")), (None, Some("1")));
 }
 
 #[test]

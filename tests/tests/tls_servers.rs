@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use weir_tests::{
-    Authority, Client, Directory, Origin, Program, Wanted, Weir, eventually, get, installed, ok, weir,
+    Authority, Client, Directory, Origin, Peer, Program, Wanted, Weir, eventually, get, installed, ok, weir,
 };
 
 /// nginx in TLS, with more of its configuration.
@@ -232,11 +232,35 @@ fn checks_speak_tls_as_the_pool_does() {
 
 #[test]
 fn a_handshake_that_hangs_is_a_connect_timeout() {
-    let silent = Origin::silent();
+    let silent = Origin::scripted(Peer::wait_for_end);
     let authority = Authority::new();
     let tls = format!("{{ ca: \"{}\" }}", authority.ca());
     let more = ", timeouts: { connect: 200ms }, retries: { attempts: 0 }";
     let weir = Weir::start(&config(&silent.address().to_string(), &tls, more));
     assert_eq!(get(weir.web(), "/").status, 504);
     assert_eq!(weir.access_line("/")["end"], "sC");
+}
+
+#[test]
+fn an_answer_that_is_cut_is_not_taken_for_whole() {
+    let authority = Authority::new();
+    // Without a length and without chunks, so that only the connection's end could end it.
+    let more = "location /large { chunked_transfer_encoding off; gzip on; gzip_types *; limit_rate 1k; }";
+    let nginx = Nginx::start(&authority.issue("server", LOCALHOST), more);
+    // Nothing that compresses to a piece.
+    let noise: Vec<u8> = (0..1 << 18).map(|n: u32| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    std::fs::write(nginx.directory.file("large"), noise).unwrap();
+    let tls = format!("{{ ca: \"{}\" }}", authority.ca());
+    let weir = Weir::start(&config(&nginx.address.to_string(), &tls, ""));
+    let mut client = Client::connect(weir.web());
+    client.send("GET /large HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n");
+    let (status, head) = client.head();
+    assert_eq!((status, head.get("content-encoding")), (200, Some("gzip")), "{head:?}");
+    assert_eq!(head.get("transfer-encoding"), Some("chunked"));
+    client.read(100);
+    drop(nginx); // killed: nobody says that this was the end
+    let (rest, _) = client.read_to_end();
+    assert!(!rest.ends_with(b"\r\n0\r\n\r\n"), "taken for whole");
+    let line = weir.access_line("/large");
+    assert_eq!(line["end"], "SD", "{line}");
 }

@@ -442,7 +442,7 @@ fn what_a_pools_servers_speak() {
     told_of_pool("protocol: h2", &["11:15: expected `http1` or `http2`, found `h2`"]);
     told_of_pool("http2: { streams: 0 }", &["11:23: 0 is not between 1 and 10000"]);
     told_of_pool("http2: { stream_window: 1KiB }", &["11:29: `1KiB` is not between 16KiB and 16MiB"]);
-    told_of_pool("{ protocol: http2, http2: { connections: 2, streams: 10, stream_window: 1MiB } }", &[]);
+    told_of_pool("protocol: http2\n    http2: { connections: 2, streams: 10, stream_window: 1MiB }", &[]);
 }
 
 #[test]
@@ -608,4 +608,79 @@ pools:
             "11:17: `2` has no unit (did you mean `2s`?)",
         ][..],
     );
+}
+
+#[test]
+fn tls_towards_clients() {
+    told_of_listener("tls: {}", &["7:5: this listener's tls section has no `certificates`"]);
+    told_of_listener("tls: { certificates: [] }", &["7:12: the list is empty"]);
+    told_of_listener(
+        "tls: { certificates: 5 }",
+        &["7:26: expected a path, or a mapping with a `certificate`, found `5`"],
+    );
+    told_of_listener(
+        "tls: { certificates: a.pem, min_version: 1.1 }",
+        &["7:46: expected `1.2` or `1.3`, found `1.1`"],
+    );
+    told_of_listener(
+        "tls: { certificates: { certificate: a.pem, key: k }, min_version: 1.3, strict_sni: true }",
+        &[],
+    );
+    told_of_listener(
+        "tls: { certificates: a.pem, client_certificates: { mode: maybe } }",
+        &[
+            "7:33: this client_certificates section has no `ca`",
+            "7:62: expected one of `none`, `optional` or `required`, found `maybe`",
+        ],
+    );
+    told_of_listener(
+        "tls: { certificates: a.pem, client_certificates: { ca: c.pem, header: Host } }",
+        &["7:75: `host` is a field that HTTP itself needs (take another name, such as `X-Client-Subject`)"],
+    );
+    told_of_listener(
+        "tls: { certificates: a.pem, alpn: [http/1.1, http/1.1] }",
+        &["7:39: `http/1.1` stands here twice"],
+    );
+}
+
+#[test]
+fn what_goes_with_tls_and_what_does_not() {
+    told_of_listener(
+        "tls: { certificates: a.pem }\n    https_redirect: true",
+        &[
+            "8:21: a listener that speaks TLS would send its clients to itself, for ever (`https_redirect` is for \
+             the listener of port 80)",
+        ],
+    );
+    told_of_listener("https_redirect: true", &[]);
+    told_of_listener("hsts: 8760h\n    tls: { certificates: a.pem }", &[]);
+    told_of_listener(
+        "hsts: 8760h",
+        &[
+            "7:11: `hsts` means something only over TLS (RFC 6797 section 7.2) (it belongs to the listener that has \
+             `tls`)",
+        ],
+    );
+    told_of_listener(
+        "hsts: 100000h",
+        &["7:11: `100000h` is too long (the most is ten years, `87600h`; one year is `8760h`)"],
+    );
+    told_of_listener("hsts: 1500ms", &["7:11: `1500ms` is not a number of seconds (the least is `1s`)"]);
+}
+
+#[test]
+fn tls_towards_servers() {
+    told_of_pool("tls: { ca: a.pem, server_name: a.example, certificate: c.pem, key: c.key }", &[]);
+    told_of_pool(
+        "tls: { verify: none }",
+        &["11:20: whoever answers at a server's address is taken for the server (with `ca`, servers whose \
+             certificate is your own can be verified, too)"],
+    );
+    told_of_pool("tls: { verify: false }", &["11:20: expected `full` or `none`, found `false`"]);
+    told_of_pool("tls: { key: k }", &["11:17: a `key` without its `certificate` (add `certificate`)"]);
+    told_of_pool(
+        "check: { tcp: true, tls: true }",
+        &["11:30: the pool says not how TLS is spoken (give the pool a `tls` section, such as `tls: {}`)"],
+    );
+    told_of_pool("tls: {}\n    check: { tcp: true, tls: false }", &[]);
 }

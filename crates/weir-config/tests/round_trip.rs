@@ -217,6 +217,7 @@ fn listener(pools: usize) -> impl Strategy<Value = Listener> {
                     },
                     https_redirect: redirect && tls.is_none() && http,
                     hsts: hsts.filter(|_| http).map(Duration::from_secs),
+                    subject_fields: vec![],
                     tls,
                     trusted_proxies,
                     forwarded,
@@ -406,6 +407,10 @@ fn pool() -> impl Strategy<Value = Pool> {
                 retries,
                 (ejection, proxy_protocol),
             )| {
+                let proxy_protocol = match protocol {
+                    PoolProtocol::Http1 => proxy_protocol,
+                    PoolProtocol::Http2 => ProxyVersion::None, // clients share connections
+                };
                 let mut servers: Vec<_> = servers
                     .into_iter()
                     .map(|(name, server)| if named { Server { name: name.into(), ..server } } else { server })
@@ -476,6 +481,10 @@ fn config() -> impl Strategy<Value = Config> {
     (process(), both, any::<bool>()).prop_map(|(process, (pools, listeners), watch_config)| {
         let (workers, admin, log, resolver, limits, timeouts) = process;
         let mut port = 10_000;
+        // The header of any is kept for it by all.
+        let clients =
+            listeners.values().filter_map(|l| l.tls.as_ref()?.client_certificates.as_ref()?.header.clone());
+        let subject_fields: Vec<_> = clients.take(1).collect();
         let listeners = listeners
             .into_iter()
             .map(|(name, mut listener)| {
@@ -483,6 +492,7 @@ fn config() -> impl Strategy<Value = Config> {
                     bind.set_port(port);
                     port += 1;
                 }
+                listener.subject_fields.clone_from(&subject_fields);
                 Listener { name: name.into(), ..listener }
             })
             .collect();
@@ -492,7 +502,11 @@ fn config() -> impl Strategy<Value = Config> {
         if let Some(first) = pools.first_mut() {
             first.balance = Balance::SourceHash;
             first.proxy_protocol = ProxyVersion::None;
-            first.check.iter_mut().for_each(|check| check.proxy_protocol = ProxyVersion::None);
+            first.tls = None;
+            for check in &mut first.check {
+                check.proxy_protocol = ProxyVersion::None;
+                check.tls = false;
+            }
         }
         Config { workers, admin, log, resolver, limits, timeouts, watch_config, listeners, pools }
     })

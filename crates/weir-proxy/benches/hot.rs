@@ -316,6 +316,7 @@ mod heads {
             https_redirect: false,
             hsts: None,
             proxy_protocol: model::ProxyHeader::Refused,
+            subject_fields: vec![],
             trusted_proxies: vec![],
             forwarded: model::ForwardedFields::default(),
             timeouts: model::ListenerTimeouts::default(),

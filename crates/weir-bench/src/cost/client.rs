@@ -1,4 +1,5 @@
-//! The one client: it asks for the next thing when it has the whole of the last, in HTTP/1, plain or in TLS, or in HTTP/2.
+//! The one client: it asks for the next thing when it has the whole of the last, in HTTP/1, plain or in TLS, or in
+//! HTTP/2.
 
 use std::fs;
 use std::io;

@@ -1,9 +1,9 @@
 //! What a connection costs that does nothing: the memory of the proxy, and of the kernel.
 //!
 //! Many connections are opened through loopback, and the proxy's growth is divided by their number: once when none
-//! of them has sent a byte, in TLS beyond its handshake, and again when each has had an answer and rested. The kernel holds both ends here, of
-//! which a real proxy has one, so half of its growth is the proxy's; that figure is an estimate, because the kernel
-//! gives memory back when it likes and holds other things too.
+//! of them has sent a byte, in TLS beyond its handshake, and again when each has had an answer and rested. The kernel
+//! holds both ends here, of which a real proxy has one, so half of its growth is the proxy's; that figure is an
+//! estimate, because the kernel gives memory back when it likes and holds other things too.
 
 use std::time::Duration;
 

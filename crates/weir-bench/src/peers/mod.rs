@@ -6,7 +6,8 @@
 //! taken within a round, so that what else happens on the machine hits everybody alike.
 //!
 //! [`bench::Bench`] has what all measurements need; [`load`] puts load on a proxy; [`rounds`], [`idle`],
-//! [`overload`] and [`scale`] are the measurements; [`report`] shows what they found. Everything here runs on one thread, and every process it starts has a guard.
+//! [`overload`] and [`scale`] are the measurements; [`report`] shows what they found. Everything here runs on
+//! one thread, and every process it starts has a guard.
 
 pub mod bench;
 pub mod case;

@@ -110,8 +110,8 @@ impl Round {
 /// Every case, without and with an access log as the options say.
 ///
 /// # Errors
-/// When Weir doesn't start with plain HTTP, which it has always known. Whoever else doesn't start, or can't do what a case
-/// asks for, is left out there, with the reason.
+/// When Weir doesn't start with plain HTTP, which it has always known. Whoever else doesn't start, or can't do what a
+/// case asks for, is left out there, with the reason.
 pub async fn compare(bench: &Bench) -> anyhow::Result<Vec<CaseRun>> {
     let logs: &[bool] = match bench.options.access_log {
         AccessLog::Off => &[false],

@@ -18,7 +18,10 @@ use crate::harness::process::{Process, quiet};
 /// How long a peer may take to answer its first request.
 const START_WAIT: Duration = Duration::from_secs(10);
 
-/// The pause between two tries.
+/// How many ports are tried.
+const START_TRIES: u32 = 3;
+
+/// The pause between two looks.
 const START_POLL: Duration = Duration::from_millis(20);
 
 /// A program to compare, and where it is.
@@ -80,9 +83,24 @@ impl Installed {
     /// # Errors
     /// With its own complaints, when it doesn't.
     pub async fn start(&self, bench: &Bench, what: &str, variant: &Variant) -> anyhow::Result<Running> {
-        let Peer { name, prepare, fronts, .. } = self.peer;
+        let Peer { name, fronts, .. } = self.peer;
         let front = variant.front;
         anyhow::ensure!(fronts.contains(&front), "{name} has nothing for {}", front.name());
+        let mut tries = 1;
+        loop {
+            match self.start_once(bench, what, variant).await {
+                // Between the look for a free port and its use, another program took it.
+                Err(why) if tries < START_TRIES && format!("{why:#}").contains("already in use") => {
+                    tries += 1;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn start_once(&self, bench: &Bench, what: &str, variant: &Variant) -> anyhow::Result<Running> {
+        let Peer { name, prepare, .. } = self.peer;
+        let front = variant.front;
         let directory = bench.directory.sub(&format!("{what}-{}-{name}", front.name()))?;
         let access_log = variant.access_log.then(|| directory.join("access.log"));
         let listen = free_address()?;

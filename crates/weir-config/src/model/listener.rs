@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use http::HeaderName;
 use ipnet::IpNet;
 
 use super::{ListenerTls, Name, Route};
@@ -24,6 +25,9 @@ pub struct Listener {
     pub https_redirect: bool,
     /// What `Strict-Transport-Security` says on every answer over TLS (RFC 6797). Default none.
     pub hsts: Option<Duration>,
+    /// The fields that tell servers who a client is by its certificate, on this listener or any other: what a client
+    /// itself sends under such a name is dropped. Follows from the `header`s of `client_certificates`, sorted.
+    pub subject_fields: Vec<HeaderName>,
     /// The networks whose forwarding fields (`X-Forwarded-*`, `Forwarded`) and PROXY headers are believed.
     /// Default none; with PROXY headers required, at least one.
     pub trusted_proxies: Vec<IpNet>,

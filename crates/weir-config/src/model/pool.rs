@@ -103,7 +103,8 @@ pub struct Server {
     pub address: ServerAddress,
     /// Its share; 0 takes no new exchange. Default 1.
     pub weight: Weight,
-    /// Exchanges in flight at once, each on a connection of its own; the next ones wait in the pool's queue.
+    /// Exchanges in flight at once, in HTTP/1 each on a connection of its own; the next ones wait in the pool's
+    /// queue.
     /// Default 65,535: the ports of one source address.
     pub max_connections: u32,
     /// Used only while no other server of the pool can be. Default no.

@@ -84,7 +84,8 @@ pub struct ClientCertificates {
     pub ca: PathBuf,
     /// What those authorities have revoked: a PEM file. Default none.
     pub crl: Option<PathBuf>,
-    /// The field that tells servers the subject (RFC 4514). A client's own field of this name is dropped. Default
+    /// The field that tells servers the subject (RFC 4514). A client's own field of this name is dropped, on every
+    /// listener. Default
     /// none.
     pub header: Option<HeaderName>,
 }

@@ -107,7 +107,7 @@ impl Section for ClientCertificates {
             "header",
             header,
             Optional(FIELD_NAME),
-            "The field that tells servers the subject (RFC 4514); a client's own field of this name is dropped."
+            "The field that tells servers the subject (RFC 4514); a client's own field of this name is dropped, on every listener."
         ),
     ];
 }

@@ -155,3 +155,14 @@ impl<'a> Loading<'a> {
         tls
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rustls::NamedGroup;
+
+    #[test]
+    fn the_hybrid_post_quantum_exchange_comes_first() {
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        assert_eq!(provider.kx_groups[0].name(), NamedGroup::X25519MLKEM768);
+    }
+}

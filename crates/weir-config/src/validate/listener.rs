@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use super::PoolNames;
 use crate::codec::{Context, Entry, Problem};
 use crate::model::{
-    Action, Admin, Alpn, Listener, ListenerLimits, Name, PathMatch, Protocol, Route, RouteMatch,
+    Action, Admin, Alpn, Listener, ListenerLimits, ListenerTls, Name, PathMatch, Protocol, Route, RouteMatch,
 };
 use crate::raw;
 use crate::tree::{At, NodeId};
@@ -57,11 +57,40 @@ fn listener(
         tls: raw.tls.map(|tls| tls.value),
         https_redirect: raw.https_redirect.value,
         hsts: raw.hsts.map(|hsts| hsts.value),
+        subject_fields: Vec::new(), // known when all listeners are
         trusted_proxies: raw.trusted_proxies.iter().map(|net| net.value).collect(),
         forwarded: raw.forwarded.value,
         timeouts: raw.timeouts,
         limits,
         udp: raw.udp.value,
+    }
+}
+
+/// The subject must not stand where HTTP itself looks.
+fn subject_field(tls: &At<ListenerTls>, cx: &mut Context<'_>) {
+    let Some(header) = tls.value.client_certificates.as_ref().and_then(|clients| clients.header.as_ref())
+    else {
+        return;
+    };
+    const OF_HTTP: [&str; 8] =
+        ["host", "connection", "content-length", "transfer-encoding", "te", "upgrade", "expect", "trailer"];
+    if OF_HTTP.contains(&header.as_str()) {
+        let problem = Problem::new(format!("`{header}` is a field that HTTP itself needs"));
+        let at = cx.child_or_self(cx.child_or_self(tls.node, "client_certificates"), "header");
+        cx.problem(at, problem.hint("take another name, such as `X-Client-Subject`"));
+    }
+}
+
+/// A pool may be reached by way of a listener that asks for no certificate, too: there as well, nobody may say of himself
+/// what his certificate would.
+pub(super) fn share_subject_fields(listeners: &mut [Listener]) {
+    let tls = listeners.iter().filter_map(|listener| listener.tls.as_ref());
+    let fields = tls.filter_map(|tls| tls.client_certificates.as_ref()?.header.clone());
+    let mut fields: Vec<_> = fields.collect();
+    fields.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+    fields.dedup();
+    for listener in listeners {
+        listener.subject_fields.clone_from(&fields);
     }
 }
 
@@ -75,6 +104,7 @@ fn tls(raw: &raw::Listener, cx: &mut Context<'_>) {
                 let hint = "`https_redirect` is for the listener of port 80";
                 cx.problem(raw.https_redirect.node, problem.hint(hint));
             }
+            subject_field(tls, cx);
             for (index, alpn) in tls.value.alpn.iter().enumerate() {
                 if tls.value.alpn[..index].contains(alpn) {
                     let at = cx.child_or_self(tls.node, "alpn");

@@ -21,7 +21,8 @@ pub(crate) fn validate(root: NodeId, cx: &mut Context<'_>) -> Option<Config> {
     admin(&file.admin, cx);
     let mut names = PoolNames::new(&file.pools);
     let no_listener = file.listeners.is_empty();
-    let listeners = listener::listeners(file.listeners, &file.admin, &mut names, cx);
+    let mut listeners = listener::listeners(file.listeners, &file.admin, &mut names, cx);
+    listener::share_subject_fields(&mut listeners);
     let pools: Vec<_> = file.pools.iter().filter_map(|entry| pool::pool(entry, cx)).collect();
     if cx.findings.has_errors() {
         return None;

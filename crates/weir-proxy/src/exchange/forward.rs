@@ -188,13 +188,14 @@ fn forwarding_fields(fields: &mut Fields, listener: &model::Listener, client: &C
 
 /// Says who the client is by its certificate. Nobody else may say so, whoever he is trusted for.
 fn certificate_field(fields: &mut Fields, listener: &model::Listener, client: &Client<'_>) {
-    let Some(tls) = &listener.tls else { return };
-    let Some(header) = tls.client_certificates.as_ref().and_then(|clients| clients.header.as_ref()) else {
-        return;
-    };
-    fields.remove_named(header.as_str().as_bytes());
-    if let Some(subject) = client.tls.and_then(|tls| tls.subject.as_deref()) {
-        fields.append_named(header.as_str(), subject.as_bytes());
+    for name in &listener.subject_fields {
+        fields.remove_named(name.as_str().as_bytes());
+    }
+    let wanted = listener.tls.as_ref().and_then(|tls| tls.client_certificates.as_ref());
+    if let Some(subject) = client.tls.and_then(|tls| tls.subject.as_deref())
+        && let Some(name) = wanted.and_then(|clients| clients.header.as_ref())
+    {
+        fields.append_named(name.as_str(), subject.as_bytes());
     }
 }
 
@@ -240,6 +241,7 @@ mod tests {
             https_redirect: false,
             hsts: None,
             proxy_protocol: model::ProxyHeader::Refused,
+            subject_fields: vec![],
             trusted_proxies: trusted.iter().map(|network| network.parse().unwrap()).collect(),
             forwarded: model::ForwardedFields { x_forwarded: true, forwarded: true, via: true },
             timeouts: model::ListenerTimeouts::default(),

@@ -19,6 +19,7 @@ pub(crate) use record::{Exchange, log_refused};
 pub(crate) use relay::ResponseBody;
 
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
 
@@ -273,7 +274,7 @@ async fn connection(exchange: &mut Exchange, lease: &Lease) -> Result<Connection
             }
             let header = whose.map(|_| session.proxy_header(config.proxy_protocol)).unwrap_or_default();
             let dialing = Dialing::to(lease).map_err(connect_failed)?;
-            let socket = within_connect(exchange, lease, dialing.dial(header)).await?;
+            let socket = within_connect(exchange, lease, Box::pin(dialing.dial(header))).await?;
             Ok(Connection::Http1(Http1::new(socket, limits, whose)))
         }
         PoolProtocol::Http2 => {
@@ -282,7 +283,7 @@ async fn connection(exchange: &mut Exchange, lease: &Lease) -> Result<Connection
                 None => {
                     let dialing = Dialing::to(lease).map_err(connect_failed)?;
                     let opening = lease.server.http2.place(|| dialing.clone().dial(Vec::new()));
-                    within_connect(exchange, lease, opening).await?
+                    within_connect(exchange, lease, Box::pin(opening)).await?
                 }
             };
             if place.reused {
@@ -297,16 +298,16 @@ fn connect_failed(failure: Failure) -> Failed {
     Failed { failure, kind: retry::Failure::ConnectFailed, request_sent: false }
 }
 
-/// Waits for a connection, as long as the server may take to accept one.
+/// Waits for a connection, as long as the server may take to accept one. Boxed, as all that seldom waits: a future
+/// is as large as the largest thing it may wait for.
 async fn within_connect<T>(
     exchange: &mut Exchange,
     lease: &Lease,
-    opening: impl Future<Output = Result<T, DialError>>,
+    opening: Pin<Box<impl Future<Output = Result<T, DialError>>>>,
 ) -> Result<T, Failed> {
     let timeout = lease.pool.pool.config.timeouts.connect;
     let watchdog = &exchange.session().watchdog;
-    // Boxed, as all that seldom waits: a future is as large as the largest thing it may wait for.
-    let opened = Box::pin(watchdog.within(Wait::Connect, timeout, opening)).await;
+    let opened = watchdog.within(Wait::Connect, timeout, opening).await;
     match opened {
         Ok(Ok(opened)) => {
             exchange.connected();

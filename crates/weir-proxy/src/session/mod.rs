@@ -7,7 +7,7 @@ mod http;
 mod incoming;
 pub(crate) mod passage;
 mod proxied;
-mod relay;
+pub(crate) mod relay;
 mod tcp;
 pub(crate) mod tunnel;
 pub(crate) mod watchdog;

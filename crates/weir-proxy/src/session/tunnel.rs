@@ -78,12 +78,6 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// The client's end, which stays with its session.
 struct ClientSocket<'a>(&'a Client);
 
-impl Stream for TunnelEnd {
-    fn plain(&self) -> Option<&TcpStream> {
-        None // nor is the other end
-    }
-}
-
 impl Stream for ClientSocket<'_> {
     fn plain(&self) -> Option<&TcpStream> {
         None // it is lent for a moment at a time

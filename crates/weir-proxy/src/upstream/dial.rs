@@ -98,6 +98,10 @@ async fn encrypt(
 impl From<DialError> for Failure {
     fn from(error: DialError) -> Self {
         match error {
+            // One that others wait for has a limit of its own, which is the same.
+            DialError::Connect(error) if error.kind() == io::ErrorKind::TimedOut => {
+                Self::UpstreamConnectTimeout
+            }
             DialError::Connect(error) => Self::UpstreamConnect(error),
             DialError::Tls(why) => Self::UpstreamTls(why),
         }

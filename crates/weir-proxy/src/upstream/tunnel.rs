@@ -5,14 +5,25 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 
 use super::http2::StreamEnd;
+use crate::session::relay::Stream;
 use crate::wire::Socket;
 
 /// The server's end of a tunnel.
 pub(crate) enum TunnelEnd {
     Socket(Socket),
     Stream(Box<StreamEnd>),
+}
+
+impl Stream for TunnelEnd {
+    fn plain(&self) -> Option<&TcpStream> {
+        match self {
+            Self::Socket(socket) => socket.plain(),
+            Self::Stream(_) => None,
+        }
+    }
 }
 
 impl AsyncRead for TunnelEnd {

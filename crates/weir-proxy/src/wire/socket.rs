@@ -184,9 +184,7 @@ impl AsyncWrite for Socket {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if let Self::Tls(tls) = self.get_mut() {
-            while !tls.is_flushed() {
-                ready!(tls.poll_flush_sealed(cx))?;
-            }
+            while ready!(tls.poll_flush_sealed(cx))? > 0 {}
         }
         Poll::Ready(Ok(())) // nothing else is held here
     }

@@ -239,11 +239,14 @@ async fn open(
 ) -> Result<(SendRequest<Bytes>, Connection<Socket, Bytes>), DialError> {
     let socket = dialling.await?;
     // As large as all streams' windows together: one that nobody reads never takes another's room.
-    let connection_window = (limits.stream_window_bytes as usize).saturating_mul(limits.streams_max);
+    let connection_window = (limits.stream_window_bytes as usize)
+        .saturating_mul(limits.streams_max)
+        .clamp(CONNECTION_WINDOW_MIN, CONNECTION_WINDOW_MAX);
     let (sender, mut connection) = Builder::new()
         .enable_push(false)
         .initial_window_size(limits.stream_window_bytes)
-        .initial_connection_window_size(connection_window.clamp(WINDOW_MIN, WINDOW_MAX) as u32)
+        .initial_connection_window_size(connection_window as u32)
+        .data_frame_budget(connection_window.saturating_mul(SMALL_FRAMES_FACTOR))
         .max_header_list_size(limits.header_list_bytes_max)
         .max_send_buffer_size(SEND_BUFFER_BYTES)
         .handshake(socket)
@@ -265,12 +268,20 @@ async fn open(
         })
         .await?;
     }
+    if sender.current_max_send_streams() == 0 {
+        return Err(io::Error::new(io::ErrorKind::QuotaExceeded, "the server allows no stream").into());
+    }
     Ok((sender, connection))
 }
 
-/// RFC 9113 sections 6.5.2 and 6.9.1.
-const WINDOW_MIN: usize = 65_535;
-const WINDOW_MAX: usize = (1 << 31) - 1;
+/// RFC 9113 sections 6.9.2 and 6.9.1.
+const CONNECTION_WINDOW_MIN: usize = 65_535;
+const CONNECTION_WINDOW_MAX: usize = (1 << 31) - 1;
+/// What frames may take in memory beyond the bytes in them, as a multiple of the window: h2 counts 256 bytes for
+/// each that is smaller and not read yet, and ends the connection of whoever sends more. A gRPC stream of
+/// messages of 20 bytes that its client does not read takes some ten times its window, and is not to end the
+/// exchanges beside it.
+const SMALL_FRAMES_FACTOR: usize = 8;
 
 fn not_begun(error: h2::Error) -> io::Error {
     let reason = error.reason().unwrap_or(Reason::PROTOCOL_ERROR);

@@ -74,7 +74,7 @@ pub(super) fn request(
     Ok(request)
 }
 
-/// A response's head, as an exchange sees it.
+/// A response's head, as an exchange sees it. With `empty` the answer is over, and HTTP/1 has to say so.
 ///
 /// # Errors
 /// What of it is not sound. h2 has refused fields of the connection, and lengths that contradict each other or
@@ -83,6 +83,7 @@ pub(super) fn response(
     status: StatusCode,
     fields: &HeaderMap,
     limits: HeadLimits,
+    empty: bool,
 ) -> Result<ResponseHead, Violation> {
     if status.as_u16() > 599 {
         return Err(Violation::StatusInvalid);
@@ -93,11 +94,14 @@ pub(super) fn response(
     let mut fields = Fields::from(fields);
     if let Some(length) = fields.get(Field::ContentLength).map(<[u8]>::to_vec) {
         fields.set(Field::ContentLength, &length); // once, however often it came
+    } else if empty && status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED {
+        fields.append(Field::ContentLength, b"0");
     }
     Ok(ResponseHead { status, version: Version::HTTP_2, fields })
 }
 
 const KEY: &str = "sec-websocket-key";
+const ACCEPT: &str = "sec-websocket-accept";
 
 /// A WebSocket that an HTTP/1 client asks for, on its way to an HTTP/2 server: there, its key means nothing
 /// (RFC 8441 section 5), so it is answered here.
@@ -124,7 +128,9 @@ impl WebSocket {
         fields.append(Field::Connection, b"upgrade");
         fields.append(Field::Upgrade, b"websocket");
         if let Some(accept) = self.accept {
-            fields.append_named("sec-websocket-accept", accept.as_bytes());
+            // A server that made up a key for its own next hop may show what that came to.
+            fields.remove_named(ACCEPT.as_bytes());
+            fields.append_named(ACCEPT, accept.as_bytes());
         }
         head
     }
@@ -203,9 +209,9 @@ mod tests {
         fields.append("content-length", HeaderValue::from_static("5"));
         fields.append("content-length", HeaderValue::from_static("5"));
         let limits = HeadLimits { head_bytes: 1024, fields: 2, uri_bytes: 0 };
-        let head = response(StatusCode::OK, &fields, limits).unwrap();
+        let head = response(StatusCode::OK, &fields, limits, false).unwrap();
         assert_eq!(head.fields.get_all(Field::ContentLength).count(), 1);
         fields.append("a", HeaderValue::from_static("5"));
-        assert_eq!(response(StatusCode::OK, &fields, limits).unwrap_err(), Violation::TooManyFields);
+        assert_eq!(response(StatusCode::OK, &fields, limits, false).unwrap_err(), Violation::TooManyFields);
     }
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use h2::client::ResponseFuture;
 use h2::{Reason, RecvStream, SendStream};
 use http::uri::Scheme;
-use http::{Response, StatusCode};
+use http::{Method, Response, StatusCode};
 use http_body::{Body, Frame};
 use weir_config::model::PoolTimeouts;
 
@@ -43,6 +43,8 @@ pub(crate) struct Stream {
     tunnel: Option<SendStream<Bytes>>,
     /// All of the answer's data has been handed on; trailers may follow.
     data_ended: bool,
+    /// The request's method was HEAD.
+    to_head: bool,
     /// Handed on, and its window not given back: the client may not have taken it yet.
     untaken: usize,
     interim_seen: u8,
@@ -70,6 +72,7 @@ impl Stream {
             receive: None,
             tunnel: None,
             data_ended: false,
+            to_head: false,
             untaken: 0,
             interim_seen: 0,
             server_reads: Duration::ZERO,
@@ -89,6 +92,7 @@ impl Stream {
         timeouts: &PoolTimeouts,
     ) -> Result<ResponseHead, SendError> {
         self.server_reads = timeouts.body_idle;
+        self.to_head = head.method == Method::HEAD;
         let progress = body.progress();
         let websocket = self.open(head, body)?;
         let outcome = poll_fn(|cx| {
@@ -178,8 +182,8 @@ impl Stream {
                     Err(frame) => send.send_trailers(frame.into_trailers().unwrap_or_default()),
                 },
                 Poll::Ready(None) => send.send_data(Bytes::new(), true),
+                // Whoever asked gives up now, and with this stream: a reset tells the server.
                 Poll::Ready(Some(Err(_))) => {
-                    send.send_reset(Reason::CANCEL); // the server is not to take this for the request's end
                     self.request = None;
                     break;
                 }
@@ -210,9 +214,12 @@ impl Stream {
         }
         let response = ready!(Pin::new(response).poll(cx)).map_err(|error| send_error(&error))?;
         let (parts, receive) = response.into_parts();
+        // The answer to a HEAD has no body and says nothing of its length by that.
+        let empty = receive.is_end_stream() && !self.to_head;
         self.receive = Some(receive);
         self.response = None;
-        Poll::Ready(head::response(parts.status, &parts.headers, self.limits).map_err(SendError::Malformed))
+        let head = head::response(parts.status, &parts.headers, self.limits, empty);
+        Poll::Ready(head.map_err(SendError::Malformed))
     }
 
     fn interim(
@@ -235,7 +242,7 @@ impl Stream {
                 self.poll_request(session, cx);
             }
             status => {
-                let head = head::response(status, &parts.headers, self.limits);
+                let head = head::response(status, &parts.headers, self.limits, false);
                 session.interim(head.map_err(SendError::Malformed)?, cx);
             }
         }

@@ -126,6 +126,7 @@ impl Tls {
                 return Poll::Ready(Err(HandshakeError::Closed));
             }
         }
+        self.deferred = true;
         Poll::Ready(Ok(()))
     }
 

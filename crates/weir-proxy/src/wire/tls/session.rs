@@ -297,3 +297,75 @@ fn put<D>(mut traffic: WriteTraffic<'_, D>, what: Write<'_>, sealed: &mut Sealed
         Err(error) => Step::Failed(Error::General(error.to_string())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rustls::pki_types::ServerName;
+    use rustls::server::ResolvesServerCertUsingSni;
+    use rustls::{ClientConfig, RootCertStore, ServerConfig};
+
+    use super::*;
+
+    fn server() -> Session {
+        let config = ServerConfig::builder()
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(ResolvesServerCertUsingSni::new()));
+        Session::Server(UnbufferedServerConnection::new(Arc::new(config)).unwrap())
+    }
+
+    /// What `session` makes of `cipher`: how much it used, and what it has to say.
+    fn open(session: &mut Session, cipher: &mut [u8]) -> (Result<usize, Error>, Vec<u8>) {
+        let (mut into, mut plain, mut sealed) = (BytesMut::new(), BytesMut::new(), Sealed::default());
+        let mut opened =
+            Opened { into: &mut into, limit: 0, plain: &mut plain, sealed: &mut sealed, closed: false };
+        let outcome = session.open(cipher, &mut opened);
+        (outcome, sealed.bytes().to_vec())
+    }
+
+    fn hello() -> Vec<u8> {
+        let config =
+            ClientConfig::builder().with_root_certificates(RootCertStore::empty()).with_no_client_auth();
+        let name = ServerName::try_from("a.test").unwrap();
+        let client = UnbufferedClientConnection::new(Arc::new(config), name).unwrap();
+        open(&mut Session::Client(client), &mut []).1
+    }
+
+    fn record(body: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(body.len()).unwrap().to_be_bytes();
+        [&[22, 3, 1, length[0], length[1]], body].concat()
+    }
+
+    /// rustls remembers how far it has got in the bytes that it did not use up, and looks for them there.
+    #[test]
+    fn a_part_of_a_message_is_handed_back_whenever_a_session_is_asked_for_something() {
+        let mut session = server();
+        let mut partial = record(&hello()[5..105]);
+        let (used, said) = open(&mut session, &mut partial);
+        assert_eq!((used, said), (Ok(0), vec![]));
+        let written = session.write(Write::Goodbye, &mut partial, &mut Sealed::default());
+        assert!(written.is_err(), "nothing can be written before the handshake");
+        assert_eq!(partial.len(), 105);
+    }
+
+    #[test]
+    fn what_goes_wrong_behind_a_part_of_a_message_is_said_once() {
+        let mut session = server();
+        let mut bytes = record(&hello()[5..105]);
+        bytes.extend(record(&[0xff; 100])); // goes on with it, and makes no sense
+        bytes.extend([23, 3, 3, 0, 1, 0]); // and data within it
+        let (outcome, said) = open(&mut session, &mut bytes);
+        assert!(outcome.is_err());
+        assert!(said.is_empty() || (said[0] == 21 && said.len() == 7), "one alert: {said:?}");
+    }
+
+    #[test]
+    fn a_hello_that_comes_in_one_piece_is_used_up() {
+        let mut session = server();
+        let mut bytes = hello();
+        let (outcome, said) = open(&mut session, &mut bytes);
+        assert!(matches!(outcome, Err(Error::General(_))), "no certificate is for it: {outcome:?}");
+        assert!(said.ends_with(&[0, 2, 2, 49]), "{said:?}");
+    }
+}
