@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use weir_tests::{Client, Origin, Program, Weir, curl, eventually, list, ok};
+use weir_tests::{Authority, Client, Origin, Program, Wanted, Weir, curl, eventually, list, ok};
 
 const V2: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 
@@ -254,4 +254,53 @@ fn two_in_a_row_pass_the_first_clients_address_on() {
     client.send("PROXY TCP4 192.0.2.7 198.51.100.1 40000 443\r\n");
     assert_eq!(client.get("/").text(), "192.0.2.7:40000 198.51.100.1:443");
     client.assert_quiet_for(Duration::from_millis(10));
+}
+
+#[test]
+fn a_header_before_tls_and_one_after_it_tell_all_that_is_known() {
+    let authority = Authority::new();
+    let certificate = authority.issue("a", Wanted { names: "DNS:a.test", ..Wanted::default() });
+    let client = authority.issue("ada", Wanted { subject: "/CN=ada", ..Wanted::default() });
+    let key = authority.path("ada.key");
+    let origin = Origin::scripted(|peer| {
+        let fixed = peer.read(16)?;
+        assert_eq!(&fixed[..12], V2);
+        peer.read(usize::from(u16::from_be_bytes([fixed[14], fixed[15]])))?;
+        peer.request()?;
+        peer.send(ok("behind TLS"))
+    });
+    let routes = "[{ match: { sni: a.test }, pool: web }]";
+    let weir = Weir::start(&format!(
+        "listeners:\n  web:\n    bind: 127.0.0.1:0\n    protocol: tcp\n    proxy_protocol: required\n    trusted_proxies: \
+         [127.0.0.1]\n    tls: {{ certificates: \"{certificate}\", client_certificates: {{ mode: optional, ca: \"{}\" }} \
+         }}\n    routes: {routes}\npools: {{ web: {{ proxy_protocol: v2, servers: {} }} }}\n",
+        authority.ca(),
+        list(&[origin.address()])
+    ));
+    let port = weir.web().port();
+    let (resolve, url, ca) =
+        (format!("a.test:{port}:127.0.0.1"), format!("https://a.test:{port}/"), authority.ca());
+    let arguments = [
+        "--haproxy-protocol",
+        "--http1.1",
+        "--resolve",
+        &resolve,
+        "--cacert",
+        &ca,
+        "--cert",
+        &client,
+        "--key",
+        &key,
+        &url,
+    ];
+    assert_eq!(curl(&arguments), "behind TLS");
+    let received = origin.received();
+    let has = |text: &[u8]| received.windows(text.len()).any(|window| window == text);
+    assert_eq!(received[12..14], [0x21, 0x11]);
+    assert_eq!(received[16..20], [127, 0, 0, 1]);
+    assert!(has(b"\x02\0\x06a.test"), "no authority: {}", received.escape_ascii());
+    assert!(has(b"\x21\0\x07TLSv1.3"), "no version: {}", received.escape_ascii());
+    assert!(has(b"\x22\0\x03ada"), "no name of the client: {}", received.escape_ascii());
+    assert!(has(b"\x23\0"), "no cipher: {}", received.escape_ascii());
+    assert_eq!(refused(&weir), 0);
 }

@@ -249,6 +249,13 @@ fn keys_that_mean_nothing_for_the_protocol() {
         ],
     );
     told(
+        &text("udp", "https_redirect: true", "pool: b", "tls: { server_name: b.test }"),
+        &[
+            "6:5: `https_redirect` means nothing on a `udp` listener (it is for requests: `protocol: http`)",
+            "8:15: pool `b` speaks TLS, which a UDP flow cannot (use a pool without `tls`)",
+        ],
+    );
+    told(
         &text("tcp", "", "respond: { status: 200 }", ""),
         &["8:9: a `tcp` listener answers nothing by itself (give the route a `pool`)"],
     );
@@ -459,8 +466,7 @@ fn what_a_pools_servers_speak() {
     told_of_pool("protocol: h2", &["11:15: expected `http1` or `http2`, found `h2`"]);
     told_of_pool("http2: { streams: 0 }", &["11:23: 0 is not between 1 and 10000"]);
     told_of_pool("http2: { stream_window: 1KiB }", &["11:29: `1KiB` is not between 16KiB and 16MiB"]);
-    let good = "protocol: http2\n    http2: { connections: 2, streams: 10, stream_window: 1MiB }";
-    told_of_pool(good, &[]);
+    told_of_pool("protocol: http2\n    http2: { connections: 2, streams: 10, stream_window: 1MiB }", &[]);
 }
 
 #[test]

@@ -430,6 +430,10 @@ fn pool() -> impl Strategy<Value = Pool> {
                 retries,
                 (ejection, proxy_protocol),
             )| {
+                let proxy_protocol = match protocol {
+                    PoolProtocol::Http1 => proxy_protocol,
+                    PoolProtocol::Http2 => ProxyVersion::None, // clients share connections
+                };
                 let mut servers: Vec<_> = servers
                     .into_iter()
                     .map(|(name, server)| if named { Server { name: name.into(), ..server } } else { server })
@@ -525,7 +529,11 @@ fn config() -> impl Strategy<Value = Config> {
         if let Some(first) = pools.first_mut() {
             first.balance = Balance::SourceHash;
             first.proxy_protocol = ProxyVersion::None;
-            first.check.iter_mut().for_each(|check| check.proxy_protocol = ProxyVersion::None);
+            first.tls = None;
+            for check in &mut first.check {
+                check.proxy_protocol = ProxyVersion::None;
+                check.tls = false;
+            }
         }
         Config { workers, admin, log, resolver, limits, timeouts, watch_config, listeners, pools }
     })

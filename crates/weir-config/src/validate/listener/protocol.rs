@@ -37,13 +37,16 @@ pub(super) fn keys(name: &Name, at: NodeId, raw: &raw::Listener, cx: &mut Contex
     match protocol {
         Protocol::Http => {}
         Protocol::Tcp | Protocol::Udp => {
-            let hsts = raw.hsts.as_ref().map_or(NodeId::NONE, |hsts| hsts.node);
             let of_requests = [
                 ("forwarded", raw.forwarded.node),
                 ("limits", raw.limits.node),
                 ("http2", raw.http2.node),
                 ("https_redirect", raw.https_redirect.node),
-                ("hsts", hsts),
+                // Without TLS it is told of as such.
+                (
+                    "hsts",
+                    raw.hsts.as_ref().filter(|_| raw.tls.is_some()).map_or(NodeId::NONE, |hsts| hsts.node),
+                ),
             ];
             for (key, node) in of_requests {
                 if stands(node) {
@@ -51,10 +54,10 @@ pub(super) fn keys(name: &Name, at: NodeId, raw: &raw::Listener, cx: &mut Contex
                     cx.warning(cx.tree.naming_key(node), problem);
                 }
             }
-            if let (Protocol::Udp, Some(tls)) = (protocol, &raw.tls) {
-                cx.problem(cx.tree.naming_key(tls.node), meaningless("tls").hint("TLS needs TCP; remove it"));
-            }
         }
+    }
+    if let (Protocol::Udp, Some(tls)) = (protocol, &raw.tls) {
+        cx.problem(cx.tree.naming_key(tls.node), meaningless("tls").hint("TLS is for `http` and `tcp`"));
     }
     if raw.proxy_protocol.value == ProxyHeader::Refused {
         if let (Protocol::Tcp | Protocol::Udp, Some(first)) = (protocol, raw.trusted_proxies.first()) {
@@ -122,5 +125,9 @@ pub(super) fn pool(protocol: Protocol, named: &At<String>, pool: &raw::Pool, cx:
         let problem =
             Problem::new(format!("pool `{}` wants a PROXY header, and {what} has no beginning", named.value));
         cx.problem(named.node, problem.hint("use a pool without `proxy_protocol`"));
+    }
+    if protocol == Protocol::Udp && pool.tls.is_some() {
+        let problem = Problem::new(format!("pool `{}` speaks TLS, which {what} cannot", named.value));
+        cx.problem(named.node, problem.hint("use a pool without `tls`"));
     }
 }
