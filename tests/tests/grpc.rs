@@ -77,7 +77,6 @@ fn every_kind_of_call_comes_through() {
 }
 
 #[test]
-#[ignore = "needs HTTP/2 towards clients"]
 fn a_grpc_client_and_a_grpc_server() {
     let directory = Directory::new();
     let (_server, address) = server(&directory);
@@ -85,7 +84,6 @@ fn a_grpc_client_and_a_grpc_server() {
 }
 
 #[test]
-#[ignore = "needs HTTP/2 towards clients"]
 fn a_grpc_client_is_told_of_our_failures() {
     client(Weir::start(&pool(Origin::nobody(), "")).web(), "down");
     let weir = Weir::start(

@@ -530,7 +530,7 @@ fn config() -> impl Strategy<Value = Config> {
             first.balance = Balance::SourceHash;
             first.proxy_protocol = ProxyVersion::None;
             first.tls = None;
-            for check in &mut first.check {
+            if let Some(check) = &mut first.check {
                 check.proxy_protocol = ProxyVersion::None;
                 check.tls = false;
             }
