@@ -49,6 +49,8 @@ pub(crate) struct Local {
     pub(crate) sessions: Sessions,
     /// When the limit on sessions was last found reached.
     pub(crate) limit_reached: Cell<Option<Instant>>,
+    /// What the HTTP/2 connection of this turn gathers its frames in, and puts back: empty at both times.
+    pub(crate) gathered: Cell<Vec<u8>>,
     /// The fields of all HTTP/2 requests under way.
     pub(crate) http2_header_bytes: Cell<u64>,
     /// No new exchange on kept connections: every session ends with its exchange.
@@ -119,6 +121,7 @@ impl Local {
             start,
             sessions: Sessions::default(),
             limit_reached: Cell::new(None),
+            gathered: Cell::default(),
             http2_header_bytes: Cell::new(0),
             draining: Cell::new(false),
             attention: tokio::sync::Notify::new(),

@@ -19,11 +19,16 @@ use crate::exchange::failure::Failure;
 use crate::wire::Socket;
 use crate::worker::local::Local;
 
+/// Up to this size what the library writes is gathered; larger pieces go out with what was gathered before them.
+const GATHERED_BYTES_MAX: usize = 16 << 10;
+
 /// What a connection and its streams share.
 pub(super) struct Link {
     local: Rc<Local>,
     wire: RefCell<Wire>,
     verdict: Cell<Option<Verdict>>,
+    /// What is written waits for the end of the turn.
+    gathering: Cell<bool>,
     /// The client takes nothing at present.
     blocked: Cell<bool>,
     /// How often the client took something.
@@ -35,6 +40,8 @@ pub(super) struct Link {
 
 struct Wire {
     socket: Socket,
+    /// What the library has written in this turn, and what the client has not taken of it.
+    out: Vec<u8>,
     /// Read before this was known to be HTTP/2.
     early: BytesMut,
     meter: FrameMeter,
@@ -44,7 +51,8 @@ impl Link {
     pub(super) fn new(local: &Rc<Local>, socket: Socket, early: BytesMut, config: &Http2) -> Rc<Self> {
         Rc::new(Self {
             local: Rc::clone(local),
-            wire: RefCell::new(Wire { socket, early, meter: FrameMeter::new(config) }),
+            wire: RefCell::new(Wire { socket, out: Vec::new(), early, meter: FrameMeter::new(config) }),
+            gathering: Cell::new(false),
             verdict: Cell::new(None),
             blocked: Cell::new(false),
             writes: Cell::new(0),
@@ -104,6 +112,28 @@ impl Link {
         }
     }
 
+    /// From now on what the library writes is gathered until [`poll_written`](Self::poll_written): it writes every
+    /// frame by itself, and the answers of one turn should take one system call, and one record of TLS.
+    pub(super) fn gather(&self) {
+        self.gathering.set(true);
+    }
+
+    /// Writes what was gathered; not ready while the client takes none of it.
+    pub(super) fn poll_written(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let wire = &mut *self.wire.borrow_mut();
+        while !wire.out.is_empty() {
+            let written = self.wrote(Pin::new(&mut wire.socket).poll_write(cx, &wire.out));
+            match std::task::ready!(written)? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                written => drop(wire.out.drain(..written)),
+            }
+        }
+        if wire.out.capacity() > 0 {
+            self.local.gathered.set(std::mem::take(&mut wire.out));
+        }
+        Pin::new(&mut wire.socket).poll_flush(cx)
+    }
+
     fn note(&self, wire: &mut Wire, bytes: &[u8]) -> usize {
         match wire.meter.read(bytes, self.local.now_micros()) {
             Ok(()) => bytes.len(),
@@ -160,8 +190,7 @@ impl AsyncRead for Io {
 
 impl AsyncWrite for Io {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.0.wire.borrow_mut().socket).poll_write(cx, bytes);
-        self.0.wrote(written)
+        self.poll_write_vectored(cx, &[IoSlice::new(bytes)])
     }
 
     fn poll_write_vectored(
@@ -169,8 +198,28 @@ impl AsyncWrite for Io {
         cx: &mut Context<'_>,
         bytes: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.0.wire.borrow_mut().socket).poll_write_vectored(cx, bytes);
-        self.0.wrote(written)
+        let link = &self.0;
+        let Wire { socket, out, .. } = &mut *link.wire.borrow_mut();
+        let length: usize = bytes.iter().map(|part| part.len()).sum();
+        if link.gathering.get() && out.len() + length <= GATHERED_BYTES_MAX {
+            if out.capacity() == 0 {
+                *out = link.local.gathered.take();
+            }
+            bytes.iter().for_each(|part| out.extend_from_slice(part));
+            return Poll::Ready(Ok(length));
+        }
+        loop {
+            // The library writes a head and a piece at most.
+            let part = |index: usize| bytes.get(index).map_or(&[][..], |part| part);
+            let parts = [IoSlice::new(out), IoSlice::new(part(0)), IoSlice::new(part(1))];
+            let written = link.wrote(Pin::new(&mut *socket).poll_write_vectored(cx, &parts));
+            let written = std::task::ready!(written)?;
+            let of_out = written.min(out.len());
+            out.drain(..of_out);
+            if written == 0 || written > of_out {
+                return Poll::Ready(Ok(written - of_out));
+            }
+        }
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -178,10 +227,14 @@ impl AsyncWrite for Io {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0.wire.borrow_mut().socket).poll_flush(cx)
+        if self.0.gathering.get() {
+            return Poll::Ready(Ok(())); // the turn is not over
+        }
+        self.0.poll_written(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        std::task::ready!(self.0.poll_written(cx))?;
         Pin::new(&mut self.0.wire.borrow_mut().socket).poll_shutdown(cx)
     }
 }

@@ -80,9 +80,13 @@ pub(super) async fn serve(local: Rc<Local>, listener: Rc<LocalListener>, incomin
         settled: false,
         state: State::Open,
     };
+    link.gather();
     let mut attention = pin!(local.attention.notified());
     let end = poll_fn(|cx| {
         let polled = connection.poll(cx);
+        if polled.is_ready() {
+            let _ = link.poll_written(cx); // the last words, as far as they are taken
+        }
         while polled.is_pending() && attention.as_mut().poll(cx).is_ready() {
             attention.set(local.attention.notified());
         }
@@ -168,6 +172,9 @@ impl Connection {
                 }
                 Poll::Ready(None) => return Poll::Ready(End::Unread),
                 Poll::Pending => {}
+            }
+            if let Poll::Ready(Err(_)) = self.link.poll_written(cx) {
+                return Poll::Ready(End::Closed);
             }
             let before = self.state;
             if let Some(end) = self.watch(cx) {
