@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use weir_tests::{Client, Origin, Weir, eventually, get, ok, one_pool};
+use weir_tests::{Authority, Client, Origin, Program, Wanted, Weir, eventually, get, ok, one_pool, python};
 
 const UPGRADE: &str = "GET /chat HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\
                        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
@@ -141,5 +141,52 @@ fn the_connection_of_a_tunnel_is_never_used_again() {
     for _ in 0..5 {
         drop(open(&weir, ""));
         assert_eq!(get(weir.web(), "/").text(), "plain");
+    }
+}
+
+/// A WebSocket server that others wrote, which sends back what comes.
+fn server() -> (Program, String) {
+    let address = Origin::free();
+    let program = Program::serving(address, python("websocket_server.py").arg(address.to_string()));
+    (program, address.to_string())
+}
+
+/// Lets a WebSocket client that others wrote talk to it.
+#[track_caller]
+fn talk(arguments: &[&str]) {
+    let output = python("websocket_client.py").args(arguments).output().expect("`make test` installs it");
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn a_client_and_a_server_of_others_exchange_large_and_fragmented_messages() {
+    let (_server, server) = server();
+    let authority = Authority::new();
+    let wanted = Wanted { subject: "/CN=weir", names: "IP:127.0.0.1", rsa: false, times: None };
+    let certificate = authority.issue("weir", wanted);
+    let weir = Weir::start(&format!(
+        "listeners:\n  web: {{ bind: 127.0.0.1:0, routes: [{{ pool: web }}] }}\n  \
+         secure: {{ bind: 127.0.0.1:0, routes: [{{ pool: web }}], tls: {{ certificates: \"{certificate}\" }} }}\n\
+         pools: {{ web: {{ servers: [\"{server}\"] }} }}\n"
+    ));
+    talk(&[&format!("ws://{}/", weir.web())]);
+    talk(&[&format!("wss://{}/", weir.listener("secure")), &authority.ca()]);
+    weir.admin().await_idle("web", &server);
+}
+
+#[test]
+fn a_websocket_goes_through_proxies_that_speak_http2_to_each_other() {
+    let (_server, server) = server();
+    // From HTTP/1 to HTTP/2, from there to HTTP/2 again, and back to HTTP/1.
+    let last = Weir::start(&one_pool(&format!("{{ servers: [\"{server}\"] }}")));
+    let middle = Weir::start(&one_pool(&format!("{{ protocol: http2, servers: [\"{}\"] }}", last.web())));
+    let first = Weir::start(&one_pool(&format!("{{ protocol: http2, servers: [\"{}\"] }}", middle.web())));
+    talk(&[&format!("ws://{}/", first.web())]);
+    assert_eq!(last.access_line("/")["version"], "HTTP/2.0");
+    assert_eq!(middle.access_line("/")["status"], 101);
+    for (weir, next) in
+        [(&first, middle.web().to_string()), (&middle, last.web().to_string()), (&last, server)]
+    {
+        weir.admin().await_idle("web", &next);
     }
 }
