@@ -25,6 +25,7 @@ pub mod snapshot;
 pub mod stats;
 mod udp;
 mod upstream;
+mod websocket;
 mod wire;
 mod worker;
 

@@ -44,6 +44,20 @@ pub(crate) struct Attempt {
     pub(crate) attempts_max: u8,
 }
 
+impl Attempt {
+    /// One that brought no connection: no server has seen anything of the client.
+    pub(crate) fn to_connect(attempts: u8, attempts_max: u8) -> Self {
+        Self {
+            failure: Failure::ConnectFailed,
+            request_sent: false,
+            method_idempotent: false,
+            body_replayable: true,
+            attempts,
+            attempts_max,
+        }
+    }
+}
+
 /// What is to be done after a failed attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Decision {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use http::HeaderName;
 
 /// How a listener speaks TLS.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListenerTls {
     /// At least one; the first serves clients that name no host, or one that none is for.
     pub certificates: Vec<CertificateFiles>,
@@ -19,18 +19,6 @@ pub struct ListenerTls {
     pub alpn: Option<Vec<Alpn>>,
     /// Whether clients show certificates, too. Default none.
     pub client_certificates: Option<ClientCertificates>,
-}
-
-impl Default for ListenerTls {
-    fn default() -> Self {
-        Self {
-            certificates: Vec::new(),
-            strict_sni: false,
-            min_version: TlsVersion::default(),
-            alpn: None,
-            client_certificates: None,
-        }
-    }
 }
 
 /// Where a certificate is.

@@ -24,7 +24,7 @@ use crate::balancer::PickKey;
 use crate::exchange::choose;
 use crate::exchange::failure::Failure;
 use crate::fields::Fields;
-use crate::retry::{self, Attempt};
+use crate::retry::Attempt;
 use crate::upstream::dial::Dialing;
 use crate::wire::{Socket, Wire};
 use crate::worker::local::{Lease, Local, LocalListener, LocalPool};
@@ -126,14 +126,7 @@ async fn connect(
         };
         pool.server_failed(&lease.server, &local.shared.events, &failure);
         tried.push(index);
-        let attempt = Attempt {
-            failure: retry::Failure::ConnectFailed,
-            request_sent: false,
-            method_idempotent: false,
-            body_replayable: true,
-            attempts: passage.retries,
-            attempts_max: pool.pool.config.retries.attempts,
-        };
+        let attempt = Attempt::to_connect(passage.retries, pool.pool.config.retries.attempts);
         if !pool.may_retry(&attempt) {
             return Err(failure);
         }

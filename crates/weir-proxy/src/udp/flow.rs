@@ -19,7 +19,7 @@ use crate::access_log::Kind;
 use crate::balancer::PickKey;
 use crate::exchange::failure::Failure;
 use crate::fields::Fields;
-use crate::retry::{self, Attempt};
+use crate::retry::Attempt;
 use crate::session::passage::Passage;
 use crate::snapshot::FlowPlace;
 use crate::worker::deadline::Deadline;
@@ -258,14 +258,7 @@ fn connect(
         };
         pool.server_failed(&lease.server, &local.shared.events, &failure);
         tried.push(index);
-        let attempt = Attempt {
-            failure: retry::Failure::ConnectFailed,
-            request_sent: false,
-            method_idempotent: false,
-            body_replayable: true,
-            attempts: passage.retries,
-            attempts_max: pool.pool.config.retries.attempts,
-        };
+        let attempt = Attempt::to_connect(passage.retries, pool.pool.config.retries.attempts);
         if !pool.may_retry(&attempt) {
             return Err(failure);
         }

@@ -13,7 +13,7 @@ use super::http1::Http1;
 use super::http2::Stream;
 use super::idle::Idle;
 use super::tunnel::TunnelEnd;
-use crate::exchange::body::RequestBody;
+use crate::exchange::body::{Progress, RequestBody};
 use crate::framing::Violation;
 use crate::head::{RequestHead, ResponseHead};
 use crate::session::Session;
@@ -63,6 +63,29 @@ pub(crate) enum BodyError {
     Protocol(Reason),
     /// The server reset the stream.
     Reset(Reason),
+}
+
+/// Whether an answer is not waited for any longer: the client has failed, or the server takes too long to take the
+/// request or, once that is `sent`, to begin its answer.
+pub(super) fn poll_given_up(
+    session: &Session,
+    request: &Progress,
+    sent: bool,
+    timeouts: &PoolTimeouts,
+    cx: &Context<'_>,
+) -> Poll<SendError> {
+    if request.failed() {
+        return Poll::Ready(SendError::Client);
+    }
+    if sent {
+        session.watchdog.begin(Wait::Response, timeouts.response);
+    }
+    for wait in [Wait::Response, Wait::ServerReads] {
+        if session.watchdog.poll_expired(wait, cx) {
+            return Poll::Ready(SendError::TimedOut(wait));
+        }
+    }
+    Poll::Pending
 }
 
 impl Connection {

@@ -15,7 +15,7 @@ use http::StatusCode;
 use http_body::{Body, Frame};
 use weir_config::model::PoolTimeouts;
 
-use super::connection::{BodyError, SendError};
+use super::connection::{BodyError, SendError, poll_given_up};
 use crate::exchange::body::{Progress as BodyProgress, RequestBody};
 use crate::fields::Field;
 use crate::framing::{Advance, HeadLimits, Part, Progress, ResponseFraming, Violation};
@@ -109,18 +109,7 @@ impl Http1 {
             if let Poll::Ready(response) = self.poll_head(session, &progress, cx) {
                 return Poll::Ready(response);
             }
-            if progress.failed() {
-                return Poll::Ready(Err(SendError::Client));
-            }
-            if self.request.is_none() {
-                session.watchdog.begin(Wait::Response, timeouts.response);
-            }
-            for wait in [Wait::Response, Wait::ServerReads] {
-                if session.watchdog.poll_expired(wait, cx) {
-                    return Poll::Ready(Err(SendError::TimedOut(wait)));
-                }
-            }
-            Poll::Pending
+            poll_given_up(session, &progress, self.request.is_none(), timeouts, cx).map(Err)
         })
         .await;
         session.watchdog.end(Wait::Response);

@@ -15,6 +15,7 @@ use crate::fields::Field;
 use crate::framing::{HeadLimits, Part, RequestFraming, Violation};
 use crate::head::{RequestHead, ResponseHead};
 use crate::http1::{self, DateCache};
+use crate::websocket;
 
 /// What a field costs beyond its bytes (RFC 9113 section 6.5.2).
 const FIELD_OVERHEAD_BYTES: usize = 32;
@@ -80,7 +81,7 @@ impl<B> Head<'_, B> {
             // RFC 8441 section 5: the fields that HTTP/1.1 has for this.
             write_field(&mut out, b"connection", b"upgrade");
             write_field(&mut out, b"upgrade", b"websocket");
-            write_field(&mut out, b"sec-websocket-key", &base64(fastrand::u128(..).to_be_bytes()));
+            write_field(&mut out, websocket::KEY.as_bytes(), websocket::new_key().as_bytes());
         }
         let mut cookies = fields.get_all(COOKIE).iter();
         if let Some(first) = cookies.next() {
@@ -179,19 +180,6 @@ fn goes_on(field: Field) -> bool {
     )
 }
 
-/// 16 bytes as RFC 4648 section 4 writes them.
-fn base64(bytes: [u8; 16]) -> [u8; 24] {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = [b'='; 24];
-    for (three, four) in bytes.chunks(3).zip(text.chunks_mut(4)) {
-        let bits = three.iter().fold(0, |bits, &byte| bits << 8 | u32::from(byte)) << (8 * (3 - three.len()));
-        for (at, digit) in four.iter_mut().enumerate().take(three.len() + 1) {
-            *digit = DIGITS[(bits >> (18 - 6 * at) & 63) as usize];
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -279,11 +267,5 @@ mod tests {
         assert_eq!(response.headers().len(), 3);
         assert_eq!(response.headers().get_all("x-a").iter().collect::<Vec<_>>(), ["1", "2"]);
         assert!(response.headers().contains_key(DATE));
-    }
-
-    #[test]
-    fn base64_is_the_standard_one() {
-        assert_eq!(&base64(*b"the sample nonce"), b"dGhlIHNhbXBsZSBub25jZQ==");
-        assert_eq!(&base64([0xff; 16]), b"/////////////////////w==");
     }
 }

@@ -3,7 +3,6 @@
 //!
 //! [`forward`]: crate::exchange::forward
 
-use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use h2::ext::Protocol;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::uri::{Authority, Parts, PathAndQuery, Scheme};
@@ -13,6 +12,7 @@ use crate::exchange::body::RequestBody;
 use crate::fields::{Field, Fields};
 use crate::framing::{HeadLimits, Violation};
 use crate::head::{RequestHead, ResponseHead};
+use crate::websocket::{ACCEPT, KEY, accept};
 
 /// A request as h2 takes it; with `websocket`, an extended CONNECT (RFC 8441 section 5).
 ///
@@ -100,9 +100,6 @@ pub(super) fn response(
     Ok(ResponseHead { status, version: Version::HTTP_2, fields })
 }
 
-const KEY: &str = "sec-websocket-key";
-const ACCEPT: &str = "sec-websocket-accept";
-
 /// A WebSocket that an HTTP/1 client asks for, on its way to an HTTP/2 server: there, its key means nothing
 /// (RFC 8441 section 5), so it is answered here.
 pub(super) struct WebSocket {
@@ -134,27 +131,6 @@ impl WebSocket {
         }
         head
     }
-}
-
-/// `Sec-WebSocket-Accept` for a `Sec-WebSocket-Key` (RFC 6455 section 4.2.2).
-fn accept(key: &[u8]) -> String {
-    const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-    base64(digest(&SHA1_FOR_LEGACY_USE_ONLY, &[key, GUID].concat()).as_ref())
-}
-
-/// RFC 4648 section 4.
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for group in bytes.chunks(3) {
-        let byte = |index: usize| u32::from(group.get(index).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for digit in 0..4 {
-            let sextet = ALPHABET[(bits >> (18 - 6 * digit) & 63) as usize];
-            text.push(if digit <= group.len() { char::from(sextet) } else { '=' });
-        }
-    }
-    text
 }
 
 #[cfg(test)]
@@ -195,12 +171,6 @@ mod tests {
     fn a_request_for_no_host_goes_without_an_authority() {
         let request = request(&head(Method::GET, "/", &[("host", "")]), &Scheme::HTTP, None).unwrap();
         assert_eq!((request.uri().authority(), request.version()), (None, Version::HTTP_11));
-    }
-
-    #[test]
-    fn a_websockets_key_is_answered_as_rfc_6455_shows_it() {
-        assert_eq!(accept(b"dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
-        assert_eq!([base64(b"f"), base64(b"fo"), base64(b"foo")], ["Zg==", "Zm8=", "Zm9v"]);
     }
 
     #[test]

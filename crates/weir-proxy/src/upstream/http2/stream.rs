@@ -22,7 +22,7 @@ use crate::framing::{HeadLimits, Violation};
 use crate::head::{RequestHead, ResponseHead};
 use crate::session::Session;
 use crate::session::watchdog::Wait;
-use crate::upstream::connection::{BodyError, SendError};
+use crate::upstream::connection::{BodyError, SendError, poll_given_up};
 
 /// As in HTTP/1: a server that never comes to its answer is not waited for.
 const INTERIM_RESPONSES_MAX: u8 = 16;
@@ -100,19 +100,11 @@ impl Stream {
             if let Poll::Ready(response) = self.poll_head(session, &progress, cx) {
                 return Poll::Ready(response);
             }
-            if progress.failed() {
-                return Poll::Ready(Err(SendError::Client));
+            let error = ready!(poll_given_up(session, &progress, self.request.is_none(), timeouts, cx));
+            if let SendError::TimedOut(_) = error {
+                self.place.retire();
             }
-            if self.request.is_none() {
-                session.watchdog.begin(Wait::Response, timeouts.response);
-            }
-            for wait in [Wait::Response, Wait::ServerReads] {
-                if session.watchdog.poll_expired(wait, cx) {
-                    self.place.retire();
-                    return Poll::Ready(Err(SendError::TimedOut(wait)));
-                }
-            }
-            Poll::Pending
+            Poll::Ready(Err(error))
         })
         .await;
         session.watchdog.end(Wait::Response);
