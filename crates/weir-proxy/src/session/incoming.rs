@@ -3,6 +3,7 @@
 //! What lies beneath the protocol is dealt with here, one layer after the other, and leaves what is known by
 //! then in [`Incoming`]. A connection without such layers goes straight to its protocol and costs nothing more.
 
+mod proxied;
 mod secure;
 
 pub(crate) use secure::Secured;
@@ -15,7 +16,7 @@ use bytes::BytesMut;
 use weir_config::model::{Alpn, Protocol, ProxyHeader};
 
 use super::facts::ClientFacts;
-use super::{http, http2, proxied, tcp};
+use super::{http, http2, tcp};
 use crate::wire::Socket;
 use crate::worker::local::{Local, LocalListener};
 

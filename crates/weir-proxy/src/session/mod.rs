@@ -11,7 +11,6 @@ mod http;
 mod http2;
 mod incoming;
 pub(crate) mod passage;
-mod proxied;
 pub(crate) mod relay;
 mod tcp;
 pub(crate) mod tunnel;

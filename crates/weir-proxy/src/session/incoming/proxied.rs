@@ -8,8 +8,8 @@ use std::task::{Context, Poll, ready};
 use bytes::Buf;
 
 use super::Incoming;
-use super::watchdog::{Wait, Watchdog};
 use crate::proxy_protocol::{self, HEADER_BYTES_MAX, Header, Malformed, Progress};
+use crate::session::watchdog::{Wait, Watchdog};
 use crate::wire::Wire;
 use crate::worker::local::{Local, LocalListener};
 
