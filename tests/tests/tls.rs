@@ -190,6 +190,37 @@ fn the_protocol_is_agreed_on() {
 }
 
 #[test]
+fn http2_is_spoken_with_those_who_offer_it() {
+    let authority = Authority::new();
+    let certificate = authority.issue("a", a_test());
+    let origin = Origin::answering(|request| {
+        ok(&format!("{} {:?}", request.body.len(), request.head.get("x-forwarded-proto")))
+    });
+    let weir = Weir::start(&config(&format!("{{ certificates: \"{certificate}\" }}"), &[origin.address()]));
+    let reach = Reach::new(&authority, weir.web(), "a.test");
+    let said = reach.curl("/new", &["-w", " %{http_version}"]);
+    assert_eq!(said, "0 Some(\"https\") 2");
+    let line = weir.access_line("/new");
+    assert_eq!((&line["version"], &line["tls_version"]), (&"HTTP/2.0".into(), &"TLSv1.3".into()), "{line}");
+    assert_eq!(reach.curl("/old", &["--http1.1", "-w", " %{http_version}"]), "0 Some(\"https\") 1.1");
+    let large = weir.directory.write("large", &"x".repeat(5 << 20));
+    let upload = format!("@{}", large.display());
+    assert_eq!(reach.curl("/up", &["--data-binary", &upload]), format!("{} Some(\"https\")", 5 << 20));
+    let load = Command::new("h2load")
+        .args(["-n", "5000", "-c", "4", "-m", "10", &format!("https://{}/", weir.web())])
+        .output()
+        .expect("`make test` installs it");
+    let load = String::from_utf8_lossy(&load.stdout);
+    assert!(load.contains("5000 succeeded, 0 failed, 0 errored") && load.contains("5000 2xx"), "{load}");
+    assert_eq!(counter(&weir, "http2_connections"), 2 + 4);
+    // Where the file says so, it is not offered.
+    let tls = format!("{{ certificates: \"{certificate}\", alpn: http/1.1 }}");
+    weir.reload(&config(&tls, &[origin.address()]));
+    let reach = Reach::new(&authority, weir.web(), "a.test");
+    assert_eq!(reach.curl("/", &["-w", " %{http_version}"]), "0 Some(\"https\") 1.1");
+}
+
+#[test]
 fn sessions_are_resumed_by_any_worker_and_after_a_reload() {
     let authority = Authority::new();
     let certificate = authority.issue("a", a_test());
