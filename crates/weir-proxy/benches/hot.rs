@@ -398,3 +398,37 @@ mod access_log {
         }
     }
 }
+
+#[divan::bench_group(sample_size = 100_000, threads = [1, 2])]
+mod contention {
+    //! What workers share of one server: by one worker alone, and by two that do nothing else. Times are each worker's.
+
+    use std::cell::Cell;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use divan::Bencher;
+    use weir_proxy::bench::SharedServer;
+
+    #[divan::bench]
+    fn one_server(bencher: Bencher<'_, '_>) {
+        let server = SharedServer::new(2);
+        bencher.bench(|| server.exchange());
+    }
+
+    /// As many servers as workers, each with one of them.
+    #[divan::bench]
+    fn a_server_each(bencher: Bencher<'_, '_>) {
+        let servers = [SharedServer::new(2), SharedServer::new(2)];
+        let workers = AtomicUsize::new(0);
+        bencher.bench(|| servers[thread_number(&workers) % 2].exchange());
+    }
+
+    fn thread_number(next: &AtomicUsize) -> usize {
+        thread_local!(static NUMBER: Cell<Option<usize>> = const { Cell::new(None) });
+        NUMBER.get().unwrap_or_else(|| {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            NUMBER.set(Some(number));
+            number
+        })
+    }
+}

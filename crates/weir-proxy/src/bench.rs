@@ -10,6 +10,7 @@ use crate::exchange::forward::{self, Client};
 use crate::fields::FieldLines;
 use crate::head::{RequestHead, ResponseHead};
 use crate::http1::{self, DateCache, ResponseFraming};
+use crate::snapshot::ServerStatus;
 
 /// A request's head.
 #[derive(Debug, Clone)]
@@ -65,3 +66,21 @@ impl Response {
 /// What a worker knows of the time of day.
 #[derive(Default)]
 pub struct Date(DateCache);
+
+/// One server, as all workers share it.
+pub struct SharedServer(ServerStatus);
+
+impl SharedServer {
+    /// A server for `workers`.
+    #[must_use]
+    pub fn new(workers: usize) -> Self {
+        Self(ServerStatus::new(workers))
+    }
+
+    /// What an exchange does with what workers share of it: takes a place, says that all went well, leaves.
+    pub fn exchange(&self) {
+        self.0.enter(u32::MAX);
+        self.0.succeeded();
+        self.0.leave();
+    }
+}
