@@ -115,6 +115,22 @@ fn a_start_with_a_bad_file_or_a_taken_port_is_refused() {
 }
 
 #[test]
+fn the_text_can_be_checked_where_its_certificates_are_not() {
+    let directory = Directory::new();
+    let file = directory.write(
+        "weir.yaml",
+        "version: 1\nlisteners: { web: { bind: 127.0.0.1:0, tls: { certificates: nowhere.pem }, routes: [pool: a] } }\n\
+         pools: { a: { servers: [127.0.0.1:1] } }\n",
+    );
+    let file = file.to_str().unwrap();
+    let here = run(&["check", "--config", file]);
+    assert_eq!(here.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&here.stderr).contains("can't read `nowhere.pem`"), "{here:?}");
+    let elsewhere = run(&["check", "--text-only", "--config", file]);
+    assert_eq!(elsewhere.status.code(), Some(0), "{elsewhere:?}");
+}
+
+#[test]
 fn check_reads_standard_input() {
     let mut child = weir()
         .args(["check", "--config", "-"])

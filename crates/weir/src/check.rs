@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
-use weir_config::Ready;
 use weir_config::tls::Tls;
+use weir_config::{Parsed, Ready};
 
 use crate::logging::{color, print, say};
 
@@ -18,13 +18,22 @@ pub(crate) struct Options {
     /// Print the configuration as it is understood, without comments and defaults
     #[arg(long)]
     print: bool,
+    /// Look at the text alone: the certificates that it names need not be here
+    #[arg(long)]
+    text_only: bool,
 }
 
 pub(crate) fn main(options: &Options) -> anyhow::Result<ExitCode> {
     let name = options.config.display().to_string();
     let text = read(&options.config)?;
-    match weir_config::load(&text, &Tls::default()) {
-        Ok(Ready { config, warnings, .. }) => {
+    let checked = if options.text_only {
+        weir_config::parse(&text)
+    } else {
+        weir_config::load(&text, &Tls::default())
+            .map(|Ready { config, warnings, .. }| Parsed { config, warnings })
+    };
+    match checked {
+        Ok(Parsed { config, warnings }) => {
             if !warnings.is_empty() {
                 say(&warnings.render(&name, &text, color()));
             }

@@ -13,7 +13,7 @@ use clap::{Parser, Subcommand};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// An HTTP load balancer that runs from one YAML file.
+/// A load balancer for HTTP, TLS, gRPC, TCP and UDP that runs from one YAML file.
 #[derive(Debug, Parser)]
 #[command(name = "weir", version, disable_help_subcommand = true, after_help = EXIT_STATUS)]
 struct Arguments {
