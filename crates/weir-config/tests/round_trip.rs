@@ -245,7 +245,7 @@ fn listener(pools: usize) -> impl Strategy<Value = Listener> {
                     forwarded,
                     timeouts,
                     limits,
-                    http2: if http { http2 } else { Http2::default() },
+                    http2,
                     udp: if protocol == Protocol::Udp { udp } else { Udp::default() },
                     routes: routes.into_iter().filter_map(|r| for_protocol(r, protocol, pools)).collect(),
                 }
