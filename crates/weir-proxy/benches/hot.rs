@@ -403,7 +403,6 @@ mod access_log {
 mod contention {
     //! What workers share of one server: by one worker alone, and by two that do nothing else. Times are each worker's.
 
-    use std::cell::Cell;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use divan::Bencher;
@@ -415,20 +414,17 @@ mod contention {
         bencher.bench(|| server.exchange());
     }
 
-    /// As many servers as workers, each with one of them.
+    /// As many servers as workers, each worker with one of them.
     #[divan::bench]
     fn a_server_each(bencher: Bencher<'_, '_>) {
         let servers = [SharedServer::new(2), SharedServer::new(2)];
-        let workers = AtomicUsize::new(0);
-        bencher.bench(|| servers[thread_number(&workers) % 2].exchange());
+        bencher.bench(|| servers[worker() % 2].exchange());
     }
 
-    fn thread_number(next: &AtomicUsize) -> usize {
-        thread_local!(static NUMBER: Cell<Option<usize>> = const { Cell::new(None) });
-        NUMBER.get().unwrap_or_else(|| {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            NUMBER.set(Some(number));
-            number
-        })
+    /// A number for each thread, in the order in which they ask.
+    fn worker() -> usize {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        thread_local!(static MINE: usize = NEXT.fetch_add(1, Ordering::Relaxed));
+        MINE.with(|mine| *mine)
     }
 }
