@@ -9,6 +9,7 @@
 mod access_log;
 mod balancing;
 mod cli;
+mod connect;
 mod drain;
 mod grpc;
 mod health;

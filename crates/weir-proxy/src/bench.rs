@@ -57,8 +57,13 @@ impl Response {
     /// Rewrites it for a client, and appends it to `out`.
     pub fn forward(&mut self, listener: &model::Listener, date: &Date, out: &mut Vec<u8>) {
         forward::response(&mut self.0, listener);
-        let framing =
-            ResponseFraming { version: Version::HTTP_11, to_head: false, persistent: true, date: &date.0 };
+        let framing = ResponseFraming {
+            version: Version::HTTP_11,
+            to_head: false,
+            persistent: true,
+            tunnel: false,
+            date: &date.0,
+        };
         http1::response_head(out, &self.0, framing);
     }
 }

@@ -68,7 +68,12 @@ impl Section for Match {
             "This path and every one below it: `/v1` is a prefix of `/v1` and `/v1/x`, not of `/v1x`."
         ),
         field!("path_regex", path_regex, Optional(REGEX), "An expression that is found in the path."),
-        field!("method", method, OneOrMany(METHOD), "The request's method."),
+        field!(
+            "method",
+            method,
+            OneOrMany(METHOD),
+            "The request's method. A CONNECT is served only by a route that names it here."
+        ),
         field!("header", header, HEADER, "Fields of the request's head, all of which must match."),
         field!("query", query, QUERY, "Parameters of the request's query, all of which must match."),
         field!("source", source, OneOrMany(NET), "The client's address."),

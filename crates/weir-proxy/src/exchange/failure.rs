@@ -15,7 +15,7 @@ pub(crate) enum Failure {
     #[error("the request was refused: {0}")]
     DownstreamMalformed(Violation),
     /// The method is for a kind of proxy that Weir is not.
-    #[error("the method CONNECT is not served here")]
+    #[error("the method CONNECT is served by routes alone that name it (match.method)")]
     DownstreamMethod,
     /// The request's target can't be made sense of.
     #[error("the request's target is not a valid path")]

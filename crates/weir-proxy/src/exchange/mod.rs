@@ -24,7 +24,7 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use bytes::Bytes;
-use http::{Method, StatusCode};
+use http::Method;
 use weir_config::model::{self, Action, PoolProtocol, ProxyVersion};
 
 use self::body::{Progress, RequestBody};
@@ -101,16 +101,14 @@ fn local(mut exchange: Box<Exchange>, answer: respond::Answer) -> (ResponseHead,
 }
 
 async fn serve(exchange: &mut Exchange, mut head: Box<RequestHead>) -> Result<Served, Failure> {
-    if head.method == Method::CONNECT {
-        return Err(Failure::DownstreamMethod);
-    }
+    let connects = head.method == Method::CONNECT;
     let listener = exchange.listener();
     let config = &listener.listener.config;
     let target = Target::of(&head)?;
     let session = Rc::clone(exchange.session());
     let client = Client::of(config, session.peer, session.tls(), &head.fields);
     exchange.client_is(client.address);
-    if config.https_redirect {
+    if config.https_redirect && !connects {
         return Ok(Served::Local(respond::to_https(target.authority(), target.path_and_query())));
     }
     let view = RequestView {
@@ -122,7 +120,13 @@ async fn serve(exchange: &mut Exchange, mut head: Box<RequestHead>) -> Result<Se
         source: client.address,
         alpn: &[],
     };
-    let (_, action) = listener.listener.routes.find(&view).ok_or(Failure::LocalNoRoute)?;
+    let mut found = listener.listener.routes.find(&view);
+    if connects {
+        // Whoever may be asked for a tunnel to anywhere is said so by name, not by a route for every request.
+        found = found.filter(|(route, _)| config.routes[*route].matches.methods.contains(&Method::CONNECT));
+    }
+    let (_, action) =
+        found.ok_or(if connects { Failure::DownstreamMethod } else { Failure::LocalNoRoute })?;
     match action {
         Action::Respond(respond) => Ok(Served::Local(respond::fixed(respond))),
         Action::Redirect(redirect) => {
@@ -140,7 +144,9 @@ async fn serve(exchange: &mut Exchange, mut head: Box<RequestHead>) -> Result<Se
             let continue_wait = expects_continue.then_some(pool.pool.config.timeouts.continue_wait);
             let idle = config.timeouts.body_idle;
             let body = RequestBody::new(exchange.session(), idle, continue_wait);
-            head.target = target.into_origin_form();
+            if !connects {
+                head.target = target.into_origin_form();
+            }
             relay(exchange, &pool, &client, head, body).await
         }
     }
@@ -334,8 +340,9 @@ fn answer(
 ) -> Served {
     exchange.answered(head.status);
     forward::response(&mut head, &exchange.listener().listener.config);
-    if head.status == StatusCode::SWITCHING_PROTOCOLS {
+    if connection.is_tunnel() {
         lease.server.server.status.succeeded();
+        head.fields.remove(&[Field::ContentLength]); // of a 2xx to CONNECT it means nothing (RFC 9110 section 9.3.6)
         return Served::Tunnel(head, connection, lease);
     }
     let idle = lease.pool.pool.config.timeouts.body_idle;

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use http::uri::PathAndQuery;
+use http::uri::{Authority, PathAndQuery};
 use http::{Method, StatusCode, Uri, Version};
 use weir_config::model::PoolId;
 
@@ -276,7 +276,8 @@ impl Exchange {
             method: asked.map_or("-", |asked| asked.method.as_str()),
             host: asked.and_then(|asked| asked.host.as_ref()).map(Bytes::as_ref),
             target: asked.map_or(b"-", |asked| {
-                asked.uri.path_and_query().map_or("/", PathAndQuery::as_str).as_bytes()
+                let path = asked.uri.path_and_query().map(PathAndQuery::as_str);
+                path.or_else(|| asked.uri.authority().map(Authority::as_str)).unwrap_or("/").as_bytes()
             }),
             version: asked.map_or(self.session.version(), |asked| asked.version),
             status: self.status.as_u16(),

@@ -29,7 +29,9 @@ pub(crate) enum BodyEncoder {
 pub(crate) fn request_head(out: &mut Vec<u8>, head: &RequestHead) {
     out.extend_from_slice(head.method.as_str().as_bytes());
     out.push(b' ');
-    let target = head.target.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    let path = head.target.path_and_query().map(http::uri::PathAndQuery::as_str);
+    // Only CONNECT has an authority and no path (RFC 9112 section 3.2.3).
+    let target = path.or_else(|| head.target.authority().map(http::uri::Authority::as_str)).unwrap_or("/");
     out.extend_from_slice(target.as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");
     head.fields.write(out);
@@ -45,6 +47,8 @@ pub(crate) struct ResponseFraming<'a> {
     pub(crate) to_head: bool,
     /// Whether another request may follow.
     pub(crate) persistent: bool,
+    /// Whether a tunnel follows, be it after a 101 or a 2xx to CONNECT.
+    pub(crate) tunnel: bool,
     /// `Date` where the response has none, as RFC 9110 section 6.6.1 asks of whoever has a clock.
     pub(crate) date: &'a DateCache,
 }
@@ -68,6 +72,7 @@ pub(crate) fn response_head(
     }
     head.fields.write(out);
     let bodiless = framing.to_head
+        || framing.tunnel
         || head.status.is_informational()
         || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     let body = if bodiless {
@@ -88,6 +93,7 @@ pub(crate) fn response_head(
         }
         let persistent = framing.persistent && body != BodyEncoder::UntilClose;
         match (persistent, http10) {
+            _ if framing.tunnel => {}
             (true, true) => out.extend_from_slice(b"connection: keep-alive\r\n"),
             (true, false) => {}
             (false, _) => out.extend_from_slice(b"connection: close\r\n"),

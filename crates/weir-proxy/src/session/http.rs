@@ -289,6 +289,7 @@ impl<'a> Writing<'a> {
             version: self.asked.version,
             to_head: self.asked.head,
             persistent: self.asked.persistent,
+            tunnel: session.tunnel.borrow().is_some(),
             date: &session.local.date,
         };
         self.framing = http1::response_head(out.text(), &head, framing);

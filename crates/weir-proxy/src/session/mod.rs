@@ -169,6 +169,7 @@ impl Session {
             version: Version::HTTP_11,
             to_head: false,
             persistent: true,
+            tunnel: false,
             date: &self.local.date,
         };
         self.local.with_outgoing(|out| {

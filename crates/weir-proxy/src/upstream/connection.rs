@@ -136,6 +136,14 @@ impl Connection {
         }
     }
 
+    /// Whether the answer has opened a tunnel.
+    pub(crate) fn is_tunnel(&self) -> bool {
+        match self {
+            Self::Http1(connection) => connection.is_tunnel(),
+            Self::Http2(stream) => stream.is_tunnel(),
+        }
+    }
+
     /// Whether an exchange was here before this one.
     pub(crate) fn is_reused(&self) -> bool {
         match self {

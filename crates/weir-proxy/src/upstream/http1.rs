@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::StatusCode;
+use http::{Method, StatusCode};
 use http_body::{Body, Frame};
 use weir_config::model::PoolTimeouts;
 
@@ -91,6 +91,7 @@ impl Http1 {
         timeouts: &PoolTimeouts,
     ) -> Result<ResponseHead, SendError> {
         self.framing.expect(&head.method);
+        self.spent |= head.method == Method::CONNECT; // a tunnel, or refused one: never another exchange's
         if head.fields.has(Field::Upgrade) {
             self.framing.expect_upgrade();
         }
@@ -329,6 +330,11 @@ impl Http1 {
     /// nobody asked for.
     pub(crate) fn is_alive(&mut self, cx: &mut Context<'_>) -> bool {
         self.wire.socket.is_quiet(cx)
+    }
+
+    /// Whether the answer has opened a tunnel.
+    pub(super) fn is_tunnel(&self) -> bool {
+        self.state == State::Tunnel
     }
 
     /// Takes the socket after a 101, with what the server has sent of its new protocol.

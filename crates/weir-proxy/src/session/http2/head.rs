@@ -39,7 +39,12 @@ impl<B> Head<'_, B> {
         u32::try_from(bytes).unwrap_or(u32::MAX)
     }
 
-    /// Whether it asks for a tunnel (RFC 8441).
+    /// Whether it asks for a tunnel (RFC 9113 section 8.5, RFC 8441).
+    pub(super) fn is_connect(&self) -> bool {
+        self.0.method() == Method::CONNECT
+    }
+
+    /// Whether that is for another protocol (RFC 8441).
     pub(super) fn is_extended_connect(&self) -> bool {
         self.protocol().is_some()
     }

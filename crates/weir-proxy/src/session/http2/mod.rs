@@ -324,12 +324,8 @@ impl Connection {
         let config = &listener.listener.config;
         let body_bytes_max = config.limits.request_body_bytes;
         let head = Head(request);
-        let mut asked = Asked {
-            body_bytes_max,
-            expects_continue: false,
-            tunnel: head.is_extended_connect(),
-            header_bytes: None,
-        };
+        let mut asked =
+            Asked { body_bytes_max, expects_continue: false, tunnel: head.is_connect(), header_bytes: None };
         let list_bytes = head.list_bytes();
         if list_bytes > config.http2.header_list_max(&config.limits) {
             return (Err(Failure::DownstreamMalformed(Violation::HeadTooLarge)), asked);

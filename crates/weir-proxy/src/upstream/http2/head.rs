@@ -26,13 +26,15 @@ pub(super) fn request(
     let mut request = Request::new(());
     *request.method_mut() = head.method.clone();
     let mut parts = Parts::default();
+    // Section 8.5: a CONNECT has an authority and nothing else.
+    let connects = head.method == Method::CONNECT;
     parts.path_and_query =
-        Some(head.target.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/")));
+        (!connects).then(|| head.target.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/")));
     // Section 8.3.1: the host is in `:authority`. An empty one is as good as none, and h2 wants an HTTP/1
     // version for that.
     if let Some(host) = head.fields.get(Field::Host).filter(|host| !host.is_empty()) {
         parts.authority = Some(Authority::try_from(host)?);
-        parts.scheme = Some(scheme.clone());
+        parts.scheme = (!connects).then(|| scheme.clone());
         *request.version_mut() = Version::HTTP_2;
     }
     *request.uri_mut() = Uri::from_parts(parts)?;

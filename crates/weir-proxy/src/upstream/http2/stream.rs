@@ -111,11 +111,12 @@ impl Stream {
         let response = outcome?;
         Ok(match websocket {
             Some(websocket) if response.status.is_success() => websocket.switches(response),
-            Some(_) => {
-                self.tunnel = None; // refused: its answer is an answer like any other
+            Some(_) | None => {
+                if !response.status.is_success() {
+                    self.tunnel = None; // refused: its answer is an answer like any other
+                }
                 response
             }
-            None => response,
         })
     }
 
@@ -128,12 +129,13 @@ impl Stream {
         }
         let request =
             head::request(head, &self.scheme, websocket.as_ref()).map_err(|_| SendError::NotSent)?;
-        let ended = websocket.is_none() && body.is_end_stream();
+        let tunnels = websocket.is_some() || head.method == Method::CONNECT;
+        let ended = !tunnels && body.is_end_stream();
         let (response, send) = sender
             .send_request(request, ended)
             .map_err(|error| if is_gone_away(&error) { SendError::GoneAway } else { SendError::NotSent })?;
         self.response = Some(response);
-        if websocket.is_some() {
+        if tunnels {
             self.tunnel = Some(send);
         } else if !ended {
             self.request = Some(Request { body, send });
@@ -280,7 +282,12 @@ impl Stream {
         self.receive.as_ref().is_none_or(RecvStream::is_end_stream)
     }
 
-    /// The server's end of a tunnel that an extended CONNECT opened.
+    /// Whether the answer has opened a tunnel.
+    pub(crate) fn is_tunnel(&self) -> bool {
+        self.tunnel.is_some()
+    }
+
+    /// The server's end of a tunnel.
     pub(crate) fn into_tunnel(self) -> StreamEnd {
         StreamEnd::new(self.tunnel, self.receive, self.place)
     }
