@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use weir_tests::{Client, Origin, Weir, eventually, get, list, ok};
+use weir_tests::{Client, Frame, Http2, Origin, Weir, eventually, get, list, ok};
 
 /// One worker with room for sixteen sessions, the fewest that can be set.
 fn narrow(origin: &Origin) -> Weir {
@@ -42,6 +42,33 @@ fn at_the_limit_idle_connections_make_room_for_new_ones() {
     // Those that had waited longest went first.
     idle[0].assert_closed();
     assert_eq!(newcomers.last_mut().unwrap().get("/").status, 200);
+}
+
+#[test]
+fn at_the_limit_idle_http2_connections_make_room_and_busy_ones_stay() {
+    let origin = Origin::scripted(|peer| {
+        while let Some(request) = peer.request()? {
+            if request.target == "/slow" {
+                return peer.wait_for_end();
+            }
+            peer.send(ok("quick"))?;
+        }
+        Ok(())
+    });
+    let weir = narrow(&origin);
+    let mut busy = Http2::connect(weir.web());
+    busy.send(&[Frame::get(1, "/slow")]);
+    let mut idle: Vec<_> = (0..15).map(|_| Http2::connect(weir.web())).collect();
+    for client in &mut idle {
+        client.send(&[Frame::get(1, "/")]);
+        assert_eq!(client.answer(1).0, 200);
+    }
+    let mut newcomers: Vec<_> = (0..20).map(|_| Client::connect(weir.web())).collect();
+    for client in &mut newcomers {
+        assert_eq!(client.get("/").status, 200);
+    }
+    assert!(workers_number(&weir, "weir_worker_sessions_shed_total") >= 15);
+    busy.assert_alive();
 }
 
 #[test]

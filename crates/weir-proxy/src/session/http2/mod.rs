@@ -247,7 +247,11 @@ impl Connection {
                 State::Open => timeouts.keep_alive,
             };
             watchdog.begin(Wait::KeepAlive, idle);
+            if self.settled && watchdog.is_shed() {
+                return Some(End::Closed); // others need the room at once
+            }
         }
+        watchdog.set_spare(self.settled && !self.library.has_streams());
         if self.state == State::Open {
             let idle = watchdog.poll_expired(Wait::KeepAlive, cx);
             let most = listener.listener.config.limits.requests_per_connection;
