@@ -1,4 +1,4 @@
-//! The private steps of a head's way, each as one call, for `benches/` alone. No part of what this crate offers.
+//! Private steps, each as one call, for `benches/` and the fuzz targets alone. No part of what this crate offers.
 
 use std::net::SocketAddr;
 
@@ -10,6 +10,7 @@ use crate::exchange::forward::{self, Client};
 use crate::fields::FieldLines;
 use crate::head::{RequestHead, ResponseHead};
 use crate::http1::{self, DateCache, ResponseFraming};
+use crate::proxy_protocol::{self, Progress};
 use crate::snapshot::ServerStatus;
 
 /// A request's head.
@@ -87,5 +88,17 @@ impl SharedServer {
         self.0.enter(u32::MAX);
         self.0.succeeded();
         self.0.leave();
+    }
+}
+
+/// How long the PROXY header is that these bytes begin with: `Ok(None)` while more are needed.
+///
+/// # Errors
+/// As soon as they can't be the beginning of one any more.
+pub fn proxy_header(bytes: &[u8]) -> Result<Option<usize>, String> {
+    match proxy_protocol::parse(bytes) {
+        Ok(Progress::More) => Ok(None),
+        Ok(Progress::Whole(_, length)) => Ok(Some(length)),
+        Err(malformed) => Err(malformed.to_string()),
     }
 }
