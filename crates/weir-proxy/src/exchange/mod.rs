@@ -58,7 +58,7 @@ pub(crate) async fn handle(session: &Rc<Session>, head: Box<RequestHead>) -> (Re
             let (upstream, early) = connection.into_tunnel();
             // For the session, which joins it to the client's end when the 101 is written.
             let tunnel = Tunnel { upstream, early, exchange, lease };
-            *session.tunnel.borrow_mut() = Some(Box::new(tunnel));
+            session.tunnel.set(Some(Box::new(tunnel)));
             (head, ResponseBody::tunnel())
         }
         Err(failure) => {

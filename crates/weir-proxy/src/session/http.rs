@@ -72,7 +72,7 @@ async fn run(session: Rc<Session>) {
             End::Reset => return reset(&session),
             End::Unread => return Box::pin(linger(&session)).await,
             End::Tunnel => {
-                let tunnel = session.tunnel.borrow_mut().take();
+                let tunnel = session.tunnel.take();
                 let Some(tunnel) = tunnel else { return };
                 return Box::pin(tunnel.run(&session)).await;
             }
@@ -289,7 +289,7 @@ impl<'a> Writing<'a> {
             version: self.asked.version,
             to_head: self.asked.head,
             persistent: self.asked.persistent,
-            tunnel: session.tunnel.borrow().is_some(),
+            tunnel: session.has_tunnel(),
             date: &session.local.date,
         };
         self.framing = http1::response_head(out.text(), &head, framing);
@@ -329,7 +329,7 @@ impl<'a> Writing<'a> {
             // Only a reset tells a client that waits for the connection's end that this was not the body's.
             return if self.framing == BodyEncoder::UntilClose { End::Reset } else { End::Closed };
         }
-        if self.session.tunnel.borrow().is_some() {
+        if self.session.has_tunnel() {
             return End::Tunnel;
         }
         let persistent = self.asked.persistent && self.framing != BodyEncoder::UntilClose;

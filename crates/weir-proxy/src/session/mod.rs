@@ -16,7 +16,7 @@ mod tcp;
 pub(crate) mod tunnel;
 pub(crate) mod watchdog;
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::Context;
@@ -61,7 +61,7 @@ pub(crate) struct Session {
     /// The client took nothing of the response for too long.
     client_stuck: Cell<bool>,
     /// What the session becomes when its 101 is written.
-    pub(crate) tunnel: RefCell<Option<Box<Tunnel>>>,
+    pub(crate) tunnel: Cell<Option<Box<Tunnel>>>,
 }
 
 impl Session {
@@ -91,7 +91,7 @@ impl Session {
             http10: Cell::new(false),
             spoiled: Cell::new(false),
             client_stuck: Cell::new(false),
-            tunnel: RefCell::new(None),
+            tunnel: Cell::new(None),
         }
     }
 
@@ -186,6 +186,14 @@ impl Session {
         }
     }
 
+    /// Whether a tunnel follows the answer that is written now.
+    pub(crate) fn has_tunnel(&self) -> bool {
+        let tunnel = self.tunnel.take();
+        let has = tunnel.is_some();
+        self.tunnel.set(tunnel);
+        has
+    }
+
     /// The present exchange leaves the connection unfit for another.
     pub(crate) fn spoil(&self) {
         self.spoiled.set(true);
@@ -202,7 +210,7 @@ struct Untangle(Rc<Session>);
 
 impl Drop for Untangle {
     fn drop(&mut self) {
-        let tunnel = self.0.tunnel.borrow_mut().take();
+        let tunnel = self.0.tunnel.take();
         drop(tunnel);
     }
 }
@@ -210,7 +218,8 @@ impl Drop for Untangle {
 /// A listener, followed through configurations.
 struct Followed {
     /// As the configuration in force has it, or as it last was when it has been removed.
-    listener: RefCell<Rc<LocalListener>>,
+    /// `None` only while it is looked at: a `RefCell` would make every idle session larger.
+    listener: Cell<Option<Rc<LocalListener>>>,
     /// Of that configuration; [`GONE`](Self::GONE) once the listener is gone from it, and the session ends with its
     /// exchange.
     generation: Cell<u64>,
@@ -221,7 +230,7 @@ impl Followed {
 
     fn new(local: &Local, listener: Rc<LocalListener>) -> Self {
         let generation = Cell::new(local.view().generation);
-        Self { listener: RefCell::new(listener), generation }
+        Self { listener: Cell::new(Some(listener)), generation }
     }
 
     /// Looks at the configuration in force; whether the listener is another one than before.
@@ -230,17 +239,20 @@ impl Followed {
         if self.is_gone() || self.generation.replace(view.generation) == view.generation {
             return false;
         }
-        let mut listener = self.listener.borrow_mut();
-        match view.listener(&listener.listener.config.name) {
+        match view.listener(&self.get().listener.config.name) {
             // One that speaks another protocol now is another listener.
-            Some(now) if now.listener.config.protocol == Protocol::Http => *listener = Rc::clone(now),
+            Some(now) if now.listener.config.protocol == Protocol::Http => {
+                self.listener.set(Some(Rc::clone(now)));
+            }
             Some(_) | None => self.generation.set(Self::GONE),
         }
         true
     }
 
     fn get(&self) -> Rc<LocalListener> {
-        Rc::clone(&self.listener.borrow())
+        let listener = self.listener.take().expect("it is put back at once");
+        self.listener.set(Some(Rc::clone(&listener)));
+        listener
     }
 
     fn is_gone(&self) -> bool {
@@ -261,9 +273,11 @@ fn head_limits(listener: &LocalListener) -> HeadLimits {
 mod tests {
     use super::*;
 
-    /// An idle connection is this and its socket: what the rare sessions need is boxed.
+    /// An idle connection is this and its socket: what the rare sessions need is boxed. With its two counts it is to
+    /// fit the allocator's class of 512 bytes; the next one is 640. (Unoptimised builds have larger parts.)
     #[test]
     fn a_session_stays_small() {
-        assert!(size_of::<Session>() <= 512, "{}", size_of::<Session>());
+        let bytes = size_of::<Session>() + 2 * size_of::<usize>();
+        assert!(bytes <= if cfg!(debug_assertions) { 640 } else { 512 }, "{bytes}");
     }
 }

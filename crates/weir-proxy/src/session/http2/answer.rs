@@ -35,7 +35,7 @@ pub(super) async fn serve(session: Rc<Session>, request: Result<Box<RequestHead>
         Err(failure) => Some(exchange::refuse(&session, failure)),
     };
     let Some((head, body)) = response else { return };
-    let tunnel = session.tunnel.borrow_mut().take();
+    let tunnel = session.tunnel.take();
     if let Some(tunnel) = tunnel {
         if stream.respond(head::tunnel_response(&head, &session.local.date), false).is_ok() {
             Box::pin(tunnel.run(&session)).await;
