@@ -51,7 +51,7 @@ fn start(routes: &str, pools: &[(&str, SocketAddr)]) -> Weir {
         .map(|(name, address)| format!("  {name}: {{ servers: {} }}\n", list(&[*address])))
         .collect();
     Weir::start(&format!(
-        "listeners:\n  web:\n    bind: 127.0.0.1:0\n    protocol: tcp\n    timeouts: {{ request_head: 500ms }}\n    routes:\n{routes}\npools:\n{pools}"
+        "listeners:\n  web:\n    bind: 127.0.0.1:0\n    protocol: tcp\n    timeouts: {{ request_head: 2s }}\n    routes:\n{routes}\npools:\n{pools}"
     ))
 }
 
