@@ -114,25 +114,11 @@ fn nghttpd_serves_many_requests_over_few_connections() {
 
 #[test]
 fn nginx_that_often_closes_its_connections_loses_no_request() {
-    let directory = Directory::new();
-    let root = directory.path().display().to_string();
     let address = Origin::free();
-    let config = directory.write(
-        "nginx.conf",
-        &format!(
-            "daemon off; master_process off; pid {root}/pid; error_log {root}/error.log;
-            events {{ worker_connections 256; }}
-            http {{
-                access_log off;
-                client_body_temp_path {root}/b; proxy_temp_path {root}/p; fastcgi_temp_path {root}/f;
-                uwsgi_temp_path {root}/u; scgi_temp_path {root}/s;
-                server {{ listen {address} http2; keepalive_requests 20; location / {{ return 200 \"$connection\"; }} }}
-            }}"
-        ),
+    let server = format!(
+        "server {{ listen {address} http2; keepalive_requests 20; location / {{ return 200 \"$connection\"; }} }}"
     );
-    let mut nginx = Command::new("/usr/sbin/nginx");
-    nginx.args(["-p", &root, "-e", &format!("{root}/error.log"), "-c"]).arg(config);
-    let _nginx = Program::serving(address, &mut nginx);
+    let _nginx = Program::nginx(&server, address);
     let weir = weir(address, "");
     let threads: Vec<_> = (0..8)
         .map(|_| {

@@ -4,28 +4,29 @@ use std::net::SocketAddr;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use weir_tests::{Client, Directory, Origin, Program, Weir, curl, eventually, list, until};
+use weir_tests::{Client, Directory, Origin, Program, Weir, curl, eventually, list, openssl, until};
 
 /// A TLS server with a certificate of its own, whose `/name` is its name.
 fn server(name: &str) -> (Program, SocketAddr) {
     let directory = Directory::new();
-    let made = Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-            "-days",
-            "2",
-        ])
-        .args(["-subj", &format!("/CN={name}"), "-keyout", "key.pem", "-out", "cert.pem"])
-        .current_dir(directory.path())
-        .output()
-        .expect("openssl is installed; `make test` does");
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let path = |file: &str| directory.file(file).display().to_string();
+    openssl(&[
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        &format!("/CN={name}"),
+        "-keyout",
+        &path("key.pem"),
+        "-out",
+        &path("cert.pem"),
+    ]);
     directory.write("name", name);
     let address = Origin::free();
     let at = address.port().to_string();
