@@ -3,7 +3,6 @@
 //! A client that fails costs what its bytes cost, a counter by cause and a line at debug level.
 
 use std::rc::Rc;
-use std::time::Duration;
 
 use ::http::StatusCode;
 use bytes::BytesMut;
@@ -14,6 +13,7 @@ use weir_config::tls::{self, ListenerTls};
 
 use super::Incoming;
 use crate::exchange::respond;
+use crate::session::LINGER;
 use crate::session::watchdog::{Expired, Wait, Watchdog};
 use crate::stats::{Counter, ListenerCounters};
 use crate::wire::Socket;
@@ -37,8 +37,7 @@ pub(crate) struct Secured {
 
 /// What a client is told that speaks HTTP to a port that speaks TLS.
 const PLAIN_TEXT: &str = "400 Bad Request: this port speaks TLS; the address begins with https://\n";
-/// How long and how much is still read from such a client, so that it sees the answer.
-const LINGER: Duration = Duration::from_secs(1);
+/// How much is still read from such a client, so that it sees the answer.
 const LINGER_READS_MAX: usize = 64;
 
 /// Agrees with the client on TLS. `None`: it did not come to that, and the connection is over.
