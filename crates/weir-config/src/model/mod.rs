@@ -6,6 +6,7 @@
 mod listener;
 mod pool;
 mod route;
+mod system;
 mod tls;
 
 pub use listener::{
@@ -19,6 +20,8 @@ pub use route::{
     Action, FieldMatch, FieldTest, HostPattern, PathMatch, Pattern, PoolId, Redirect, Respond, Route,
     RouteMatch,
 };
+
+pub use system::{Interface, InterfaceMatch, InterfaceRoute, MacAddress, System, Time};
 
 pub use tls::{
     Alpn, CertificateFiles, ClientCertificateMode, ClientCertificates, ListenerTls, PoolTls, TlsVersion,

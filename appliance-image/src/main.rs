@@ -1,0 +1,3 @@
+//! Builds the appliance's disk image.
+
+fn main() {}

@@ -1,0 +1,20 @@
+//! Process 1 of the appliance: mounts, modules, STATE, network, first-boot configuration, time, and the one child,
+//! `weir run`, which it restarts, drains and ends. It knows no HTTP.
+//!
+//! One thread decides ([`run`]); whoever waits for something (signals, uevents, leases, hypervisors) has a thread of
+//! its own and tells it in an [`Event`].
+
+mod agents;
+mod event;
+mod network;
+mod sources;
+
+pub use event::{Event, Power, Teller};
+
+use std::process::ExitCode;
+
+/// `weir init`.
+#[must_use]
+pub fn run() -> ExitCode {
+    ExitCode::FAILURE
+}
