@@ -5,6 +5,7 @@
 //! its own and tells it in an [`Event`].
 
 mod agents;
+pub mod clock;
 mod event;
 mod network;
 mod sources;
