@@ -7,7 +7,7 @@
 mod agents;
 pub mod clock;
 mod event;
-mod network;
+pub mod network;
 mod sources;
 
 pub use event::{Event, Power, Teller};
