@@ -22,6 +22,7 @@ use weir_config::model::Time;
 
 use crate::{Event, Teller};
 use discipline::{Adjustment, Discipline};
+use servers::Answer;
 pub use system::{KernelClock, SystemClock};
 
 /// How often an unset clock is tried at first; each further wait is twice as long.
@@ -210,12 +211,7 @@ impl Keeper {
             let inner = self.shared.lock();
             (inner.servers.clone(), inner.status.set)
         };
-        let addresses = self.servers(&names)?;
-        let answer = if set {
-            servers::ask_all(&addresses, self.surroundings.port)
-        } else {
-            servers::ask_first(&addresses, self.surroundings.port)
-        }?;
+        let answer = self.ask(&names, set)?;
         let adjustment = self.discipline.measured(self.started.elapsed(), answer.offset);
         if !self.carry_out(adjustment) {
             return Err("the clock can't be set".to_owned());
@@ -224,17 +220,24 @@ impl Keeper {
         Ok(self.discipline.pause())
     }
 
-    /// The first of the file's, DHCP's and the default that come to any address.
-    fn servers(&self, configured: &[Arc<str>]) -> Result<Vec<IpAddr>, String> {
+    /// The file's servers, and no others where it names some; else DHCP's, and the default where none of those answers,
+    /// as what DHCP servers say of the time is often a leftover.
+    fn ask(&self, configured: &[Arc<str>], set: bool) -> Result<Answer, String> {
+        let ask = |addresses: &[IpAddr]| match set {
+            true => servers::ask_all(addresses, self.surroundings.port),
+            false => servers::ask_first(addresses, self.surroundings.port),
+        };
         let resolv_conf = &self.surroundings.resolv_conf;
         if !configured.is_empty() {
-            return servers::resolve(configured.iter().map(AsRef::as_ref), resolv_conf);
+            return ask(&servers::resolve(configured.iter().map(AsRef::as_ref), resolv_conf)?);
         }
         let offered = (self.offered)();
-        if !offered.is_empty() {
-            return Ok(offered);
+        if !offered.is_empty()
+            && let Ok(answer) = ask(&offered)
+        {
+            return Ok(answer);
         }
-        servers::resolve(std::iter::once(SERVER_DEFAULT), resolv_conf)
+        ask(&servers::resolve(std::iter::once(SERVER_DEFAULT), resolv_conf)?)
     }
 
     fn carry_out(&self, adjustment: Adjustment) -> bool {

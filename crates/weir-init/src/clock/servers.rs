@@ -18,6 +18,9 @@ const LOOK_UP_MAX: Duration = Duration::from_secs(2);
 /// How many addresses are asked in one round.
 const ADDRESSES_MAX: usize = 4;
 
+/// How many names are looked up in one round.
+const NAMES_MAX: usize = 8;
+
 /// What a server said.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Answer {
@@ -35,7 +38,7 @@ pub(super) fn resolve<'a>(
 ) -> Result<Vec<IpAddr>, String> {
     let mut addresses = Vec::new();
     let mut failure = String::new();
-    for name in names {
+    for name in names.take(NAMES_MAX) {
         match name.parse() {
             Ok(address) => addresses.push(address),
             Err(_) => match look_up(name, resolv_conf) {
