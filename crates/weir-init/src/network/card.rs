@@ -129,7 +129,10 @@ mod tests {
         let path = InterfaceMatch { path: Some("0000:00:03.0".into()), ..InterfaceMatch::default() };
         let driver = InterfaceMatch { driver: Some("e1000".into()), ..InterfaceMatch::default() };
         let none = InterfaceMatch { driver: Some("virtio_net".into()), ..mac.clone() };
-        for (matches, expected) in [(mac, Some(1)), (path, Some(0)), (driver, Some(1)), (none, None)] {
+        let any = InterfaceMatch::default();
+        for (matches, expected) in
+            [(mac, Some(1)), (path, Some(0)), (driver, Some(1)), (none, None), (any, Some(0))]
+        {
             assert_eq!(assign(&[interface("a", matches)], &cards), [expected]);
         }
     }

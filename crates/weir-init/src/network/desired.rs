@@ -40,8 +40,7 @@ impl Wish<'_> {
 
     /// Whether the card is to speak IPv6.
     pub(super) fn ipv6(&self) -> bool {
-        self.interface
-            .is_some_and(|interface| interface.slaac || interface.addresses.iter().any(|net| is_v6(net)))
+        self.interface.is_some_and(|interface| interface.slaac || interface.addresses.iter().any(is_v6))
     }
 
     fn addresses(&self) -> impl Iterator<Item = IpNet> {

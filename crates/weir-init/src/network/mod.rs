@@ -123,7 +123,7 @@ impl Network {
         let owned = Arc::clone(&shared);
         let started = std::thread::Builder::new()
             .name("weir-network".to_owned())
-            .spawn(move || owner::run(&owned, &teller, places));
+            .spawn(move || owner::run(&owned, &teller, &places));
         if let Err(error) = started {
             tracing::error!(%error, "the network's thread can't be started: there will be no network");
         }

@@ -40,7 +40,7 @@ const LOOK_FOR_PLAN: Duration = Duration::from_millis(500);
 const HOSTNAME_DEFAULT: &str = "weir";
 
 /// The thread's life.
-pub(super) fn run(shared: &Arc<Shared>, teller: &Teller, places: Places) {
+pub(super) fn run(shared: &Arc<Shared>, teller: &Teller, places: &Places) {
     loop {
         match Owner::open(Arc::clone(shared), teller.clone(), places.clone()) {
             Ok(mut owner) => return owner.run(),
@@ -255,7 +255,8 @@ impl Owner {
             cards,
             addresses: self.netlink.table(Address::table, Address::read)?,
             routes: self.netlink.table(Route::table, Route::read)?,
-            rules: self.netlink.table(Rule::table, Rule::read)?,
+            // A kernel without policy routing has no such table, and one way out is enough for most.
+            rules: self.netlink.table(Rule::table, Rule::read).unwrap_or_default(),
         })
     }
 

@@ -20,7 +20,7 @@ const FOR_EVER: u32 = u32::MAX;
 const TIME_DEFAULT: Duration = Duration::from_secs(3600);
 
 /// A shorter lease is taken for this long: it would be nothing but questions.
-const TIME_MIN: Duration = Duration::from_secs(30);
+const TIME_MIN: Duration = Duration::from_secs(10);
 
 /// More of each is cut off: what comes from the network ends up in tables and files.
 const SERVERS_MAX: usize = 4;
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_of_a_moment_is_taken_for_half_a_minute_and_one_for_ever_for_ever() {
+    fn a_lease_of_a_moment_is_taken_for_longer_and_one_for_ever_for_ever() {
         assert_eq!(lease(&[(51, &[0, 0, 0, 0])]).unwrap().times.unwrap().expire, TIME_MIN);
         assert_eq!(lease(&[(51, &[0xff; 4])]).unwrap().times, None);
     }

@@ -130,7 +130,7 @@ impl Link {
                 4 => link.mtu = number(value, 0)?,
                 10 => link.has_master = number(value, 0)? != 0,
                 18 => {
-                    link.kind = attributes(value).find(|(kind, _)| *kind == 1).map(|(_, value)| text(value))
+                    link.kind = attributes(value).find(|(kind, _)| *kind == 1).map(|(_, value)| text(value));
                 }
                 _ => {}
             }
