@@ -4,10 +4,10 @@
 //! One thread decides ([`run`]); whoever waits for something (signals, uevents, leases, hypervisors) has a thread of
 //! its own and tells it in an [`Event`].
 
-mod agents;
+pub mod agents;
 mod event;
-mod network;
-mod sources;
+pub mod network;
+pub mod sources;
 
 pub use event::{Event, Power, Teller};
 
