@@ -5,6 +5,7 @@
 //! its own and tells it in an [`Event`].
 
 pub mod agents;
+pub mod clock;
 mod event;
 pub mod network;
 pub mod sources;

@@ -4,6 +4,7 @@
 //! source reads at most what [`text::BYTES_MAX`] allows, and nothing here writes to a disk or judges the
 //! configuration: a seed is decoded text, [`weir_config::parse`] has the word on it.
 
+mod cards;
 mod cmdline;
 mod configdrive;
 mod disk;
@@ -44,8 +45,8 @@ pub struct Seed {
     pub instance_id: Option<String>,
     /// Used where the file has no `system.hostname`.
     pub hostname: Option<String>,
-    /// Used where the file has no `system.interfaces`: cloud-init's network-config, OVF properties, `ip=`. Where one
-    /// matches by nothing at all, it means the first card that no other one means.
+    /// Used where the file has no `system.interfaces`: cloud-init's network-config, OVF properties, `ip=`. One that
+    /// named no card matches the first that is left; only where there is none does it match by nothing at all.
     pub interfaces: Vec<Interface>,
     /// Used where the file has no `system.name_servers`.
     pub name_servers: Vec<IpAddr>,
@@ -186,7 +187,8 @@ fn ask(table: &[Source], machine: &Machine, options: &Options<'_>) -> Search {
     for source in table {
         let answer = (source.ask)(machine, options);
         search.faults.extend(answer.faults.into_iter().map(|fault| (source.name, fault.to_string())));
-        if let Some((place, seed)) = answer.found.filter(|(_, seed)| !seed.is_empty()) {
+        if let Some((place, mut seed)) = answer.found.filter(|(_, seed)| !seed.is_empty()) {
+            cards::settle(machine, &mut seed.interfaces);
             search.found = Some(Found { source: source.name, place, seed });
             break;
         }
