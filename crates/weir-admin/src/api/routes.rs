@@ -107,7 +107,8 @@ pub(crate) static ROUTES: &[Route] = &[
             "/api/v1/config",
             Endpoint::ReplaceConfig,
             Media::Json("Applied"),
-            "Replace the running configuration: validated, atomic, all or nothing; the file stays as it is",
+            "Replace the running configuration: validated, atomic, all or nothing; where Weir was told to \
+             (`--save-config`, the appliance), its file, too",
         )
     },
     Route {

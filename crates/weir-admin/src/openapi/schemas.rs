@@ -86,10 +86,11 @@ pub(super) fn all() -> Value {
         },
         "Applied": object(&[
             ("generation", number("The generation that serves it")),
+            ("saved", boolean("Whether the file that the next start reads has it, too")),
             ("notes", json!({
                 "type": "array",
                 "items": { "type": "string" },
-                "description": "What of it waits for the next start",
+                "description": "What of it waits for the next start, and why it was not saved where that was wanted",
             })),
             ("warnings", json!({ "type": "array", "items": reference("Diagnostic") })),
         ]),
