@@ -17,6 +17,7 @@ mod reloads;
 mod save;
 mod server;
 mod setup;
+mod system;
 mod token;
 mod view;
 

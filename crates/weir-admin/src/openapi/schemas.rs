@@ -129,7 +129,7 @@ pub(super) fn all() -> Value {
 }
 
 /// An object that always has all of `fields`.
-fn object(fields: &[(&str, Value)]) -> Value {
+pub(super) fn object(fields: &[(&str, Value)]) -> Value {
     let required: Vec<_> = fields.iter().map(|(name, _)| *name).collect();
     let properties: Map<_, _> =
         fields.iter().map(|(name, schema)| ((*name).to_owned(), schema.clone())).collect();
@@ -145,15 +145,15 @@ fn map_of(schema: &str) -> Value {
     json!({ "type": "object", "additionalProperties": reference(schema), "description": "By name" })
 }
 
-fn string(description: &str) -> Value {
+pub(super) fn string(description: &str) -> Value {
     json!({ "type": "string", "description": description })
 }
 
-fn number(description: &str) -> Value {
+pub(super) fn number(description: &str) -> Value {
     json!({ "type": "integer", "minimum": 0, "description": description })
 }
 
-fn boolean(description: &str) -> Value {
+pub(super) fn boolean(description: &str) -> Value {
     json!({ "type": "boolean", "description": description })
 }
 
