@@ -102,6 +102,33 @@ pub(super) fn names(machine: &Machine) -> Vec<String> {
     names
 }
 
+/// What finds its disks in the background, long after its driver is there. Of the others, loading the driver waits for
+/// them: the kernel ends all asynchronous probes before a module counts as loaded (`do_init_module`).
+const LATE: &[(&str, &str)] = &[
+    ("sys/class/nvme", "namespaces are looked for by a worker"),
+    ("sys/class/sas_host", "disks are reported by the controller's firmware as they wake"),
+    ("sys/class/fc_host", "the fabric is asked"),
+    ("sys/bus/usb/drivers/usb-storage", "a stick is left alone for a second after it was plugged in"),
+    ("sys/bus/usb/drivers/uas", "the same"),
+    ("sys/bus/vmbus/devices", "the host offers them one by one"),
+    ("sys/bus/xen/devices", "the back end has to answer"),
+];
+const SCSI_DEVICES: &str = "sys/bus/scsi/devices";
+
+/// Whether a disk may still appear by itself.
+pub(super) fn may_come(machine: &Machine) -> bool {
+    let is_late = |(place, _): &(&str, &str)| !machine.names(place).is_empty();
+    LATE.iter().any(is_late) || machine.names(SCSI_DEVICES).iter().any(|device| is_unclaimed(machine, device))
+}
+
+/// Whether a disk or a CD drive (types 0, 5 and 7 of SPC) waits for its driver, `sd_mod` or `sr_mod`.
+fn is_unclaimed(machine: &Machine, device: &str) -> bool {
+    let folder = format!("{SCSI_DEVICES}/{device}");
+    let kind = machine.line(&format!("{folder}/type"));
+    let is_disk = kind.is_some_and(|kind| matches!(kind.as_str(), "0" | "5" | "7"));
+    is_disk && machine.names(&format!("{folder}/block")).is_empty()
+}
+
 /// A device's path below `/dev`; the kernel writes its slashes differently in `/sys`.
 fn node(name: &str) -> String {
     name.replace('!', "/")
@@ -174,6 +201,18 @@ mod tests {
             .iter()
             .fold(folder, |folder, name| folder.with(&format!("{BLOCK_DEVICES}/{name}/dev"), ""));
         assert_eq!(names(&folder.machine()), ["mdisk", "sda", "sr0", "vda1"]);
+    }
+
+    #[test]
+    fn a_disk_is_waited_for_as_long_as_one_may_come() {
+        let folder = Folder::new("may-come");
+        assert!(!may_come(&folder.machine()));
+        let folder = folder.with(&format!("{SCSI_DEVICES}/0:0:0:0/type"), "5\n");
+        assert!(may_come(&folder.machine()));
+        let folder = folder.with(&format!("{SCSI_DEVICES}/0:0:0:0/block/sr0/size"), "");
+        assert!(!may_come(&folder.machine()));
+        let folder = folder.with("sys/class/nvme/nvme0/model", "");
+        assert!(may_come(&folder.machine()));
     }
 
     #[test]

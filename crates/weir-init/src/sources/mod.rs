@@ -33,8 +33,8 @@ use disk::{Kind, Labelled};
 use fault::Fault;
 pub(crate) use machine::Machine;
 
-/// How long a disk with first-boot data is waited for where nothing else answered: drivers of SATA, SCSI and USB
-/// look for their disks in the background.
+/// How long a disk with first-boot data is waited for where nothing else answered and one may still come
+/// ([`disk::may_come`]).
 const DISK_WAIT: Duration = Duration::from_secs(1);
 
 /// What a source gave.
@@ -104,24 +104,28 @@ pub fn search() -> Search {
 }
 
 /// Asks the sources in their order; where none has anything, those that are disks again, whenever one has appeared,
-/// until the wait is over.
+/// until none can come any more or the wait is over.
 #[must_use]
 pub fn search_with(options: &Options<'_>) -> Search {
     let machine = Machine::here();
     let begun = Instant::now();
-    let mut search = ask(TABLE, &machine, options);
     let mut known = disk::names(&machine);
-    while search.found.is_none() && begun.elapsed() < options.disk_wait {
-        std::thread::sleep(DISK_POLL);
+    let mut search = ask(TABLE, &machine, options);
+    while search.found.is_none() {
+        // Before the disks are looked at: what appears in between is then seen in the next round.
+        let is_last = begun.elapsed() >= options.disk_wait || !disk::may_come(&machine);
         let names = disk::names(&machine);
-        if names == known {
-            continue;
+        if names != known {
+            known = names;
+            let again = ask(DISKS, &machine, options);
+            search.found = again.found;
+            search.faults.retain(|(source, _)| DISKS.iter().all(|disk| disk.name != *source));
+            search.faults.extend(again.faults);
         }
-        known = names;
-        let again = ask(DISKS, &machine, options);
-        search.found = again.found;
-        search.faults.retain(|(source, _)| DISKS.iter().all(|disk| disk.name != *source));
-        search.faults.extend(again.faults);
+        if is_last {
+            break;
+        }
+        std::thread::sleep(DISK_POLL);
     }
     if let Some(found) = &mut search.found {
         fill_in(&mut found.seed, cmdline::ask(&machine));
