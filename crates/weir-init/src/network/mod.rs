@@ -7,6 +7,7 @@
 //!
 //! It waits for nobody: a network that does not answer leaves a card without an address, asked for again for ever.
 
+mod announce;
 mod card;
 mod desired;
 mod dhcp;

@@ -13,6 +13,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use weir_config::model::{Interface, InterfaceMatch, MacAddress};
 
+use super::announce::Announced;
 use super::card::{Card, assign};
 use super::desired::{Desired, Wish};
 use super::dhcp::{self, Client};
@@ -61,6 +62,7 @@ struct Known {
     mtu: u32,
     client: Option<Client>,
     learned: Learned,
+    announced: Announced,
     /// As they were set last, under which name.
     settings: Option<(String, Wanted)>,
     failure: Option<String>,
@@ -238,6 +240,7 @@ impl Owner {
             }
             tables = self.read_tables()?;
         }
+        self.announce(&tables);
         self.conclude(&tables, now);
         Ok(())
     }
@@ -273,6 +276,7 @@ impl Owner {
                     mtu: card.mtu,
                     client: None,
                     learned: Learned::default(),
+                    announced: Announced::default(),
                     settings: None,
                     failure: None,
                 }
@@ -399,6 +403,19 @@ impl Owner {
             known.failure = failure;
         }
         well
+    }
+
+    fn announce(&mut self, tables: &Tables) {
+        for card in &tables.cards {
+            let Some(known) = self.known.get_mut(&card.index) else { continue };
+            let addresses =
+                tables.addresses.iter().filter(|address| address.index == card.index && address.ours);
+            let addresses = addresses.filter_map(|address| match address.net.addr() {
+                IpAddr::V4(address) => Some(address),
+                IpAddr::V6(_) => None,
+            });
+            known.announced.tell(&card.name, card.mac, card.up && card.carrier, &addresses.collect());
+        }
     }
 
     /// The host name, the name servers, and what is told to others.

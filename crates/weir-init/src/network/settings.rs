@@ -31,10 +31,11 @@ const fn row(family: &'static str, key: &'static str, value: fn(Wanted) -> Strin
 
 /// In the order in which they are set: IPv6 is switched on last, as that sends the first question to routers.
 const TABLE: &[Row] = &[
-    // Neighbours learn at once that an address has moved to this machine: a clone, a new card.
+    // After a live migration, switches learn at once where the card is now.
     row("ipv4", "arp_notify", |_| "1".into()),
     // An address that goes does not take the others of its network along.
     row("ipv4", "promote_secondaries", |_| "1".into()),
+    // Neighbours learn at once that an address has moved to this machine: a clone, a new card.
     row("ipv6", "ndisc_notify", |_| "1".into()),
     row("ipv6", "accept_ra", |wanted| on(wanted.slaac)),
     row("ipv6", "autoconf", |wanted| on(wanted.slaac)),
