@@ -13,6 +13,7 @@ mod desired;
 mod dhcp;
 pub mod ip_argument;
 mod kernel;
+mod meant;
 mod names;
 mod netlink;
 mod owner;

@@ -11,13 +11,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use weir_config::model::{Interface, InterfaceMatch, MacAddress};
+use weir_config::model::MacAddress;
 
 use super::announce::Announced;
-use super::card::{Card, assign};
+use super::card::Card;
 use super::desired::{Desired, Wish};
 use super::dhcp::{self, Client};
 use super::kernel::{self, Place};
+use super::meant::Meant;
 use super::names::{Names, is_host_name};
 use super::netlink::objects::{Address, Link, Route, Rule};
 use super::netlink::{Netlink, Notifications};
@@ -88,15 +89,6 @@ struct Tables {
     addresses: Vec<Address>,
     routes: Vec<Route>,
     rules: Vec<Rule>,
-}
-
-/// What one card is, and what it is to be.
-struct Meant {
-    card: Card,
-    /// None: the plan has others and not this one.
-    interface: Option<Interface>,
-    /// Its place among those that are given something.
-    order: u32,
 }
 
 impl Owner {
@@ -287,34 +279,8 @@ impl Owner {
         }
     }
 
-    /// Each card with what the plan means it to be, those that are given something first, in the plan's order.
     fn meant(&self, cards: &[Card]) -> Vec<Meant> {
-        let interfaces = self.plan.as_ref().map_or(&[][..], |plan| plan.interfaces.as_slice());
-        let one = |card: &Card, interface, order: usize| Meant {
-            card: card.clone(),
-            interface,
-            order: u32::try_from(order).unwrap_or(u32::MAX),
-        };
-        if interfaces.is_empty() {
-            return cards
-                .iter()
-                .enumerate()
-                .map(|(order, card)| one(card, Some(automatic(card)), order))
-                .collect();
-        }
-        let assigned = assign(interfaces, cards);
-        let mut meant = Vec::with_capacity(cards.len());
-        for (interface, at) in interfaces.iter().zip(&assigned) {
-            if let Some(card) = at.and_then(|at| cards.get(at)) {
-                meant.push(one(card, Some(interface.clone()), meant.len()));
-            }
-        }
-        for (at, card) in cards.iter().enumerate() {
-            if !assigned.contains(&Some(at)) {
-                meant.push(one(card, None, meant.len()));
-            }
-        }
-        meant
+        Meant::all(self.plan.as_ref().map_or(&[], |plan| plan.interfaces.as_slice()), cards)
     }
 
     fn wishes<'a>(&'a self, meant: &'a [Meant], now: Duration) -> Vec<Wish<'a>> {
@@ -495,20 +461,6 @@ impl Owner {
         self.shared.changed.notify_all();
         // Where nobody listens any more, the network goes on all the same: the child has connections.
         let _ = self.teller.tell(Event::Network);
-    }
-}
-
-/// What a card is given where the file has no interfaces.
-fn automatic(card: &Card) -> Interface {
-    Interface {
-        name: card.name.as_str().into(),
-        matches: InterfaceMatch { mac: Some(card.mac), ..InterfaceMatch::default() },
-        dhcp: true,
-        slaac: true,
-        addresses: Vec::new(),
-        gateways: Vec::new(),
-        routes: Vec::new(),
-        mtu: None,
     }
 }
 
