@@ -27,6 +27,7 @@ pub(crate) enum Endpoint {
     Metrics,
     OpenApi,
     Stats,
+    System,
     Pools,
     Pool,
     Server,
@@ -54,7 +55,12 @@ const fn get(path: &'static str, endpoint: Endpoint, gives: Media, summary: &'st
 
 /// Every route. Requests with HEAD are those with GET.
 pub(crate) static ROUTES: &[Route] = &[
-    get("/", Endpoint::Page, Media::Html, "A page for people: listeners, pools, servers and their health"),
+    get(
+        "/",
+        Endpoint::Page,
+        Media::Html,
+        "A page for people: servers and their health, the machine, notices",
+    ),
     get("/healthz", Endpoint::Healthz, Media::Json("Alive"), "200 while the process lives; needs no token"),
     Route {
         refusals: &[503],
@@ -68,6 +74,13 @@ pub(crate) static ROUTES: &[Route] = &[
     get("/metrics", Endpoint::Metrics, Media::Metrics, "All counters and gauges for Prometheus"),
     get("/openapi.json", Endpoint::OpenApi, Media::AnyJson, "This description"),
     get("/api/v1/stats", Endpoint::Stats, Media::Json("Stats"), "All counters and gauges, as JSON"),
+    get(
+        "/api/v1/system",
+        Endpoint::System,
+        Media::Json("System"),
+        "The machine: hypervisor, firmware, processors, memory, network cards and disks with their drivers; what the \
+         appliance has come to",
+    ),
     get("/api/v1/pools", Endpoint::Pools, Media::Json("Pools"), "All pools with their servers"),
     Route {
         refusals: &[404],
@@ -107,7 +120,8 @@ pub(crate) static ROUTES: &[Route] = &[
             "/api/v1/config",
             Endpoint::ReplaceConfig,
             Media::Json("Applied"),
-            "Replace the running configuration: validated, atomic, all or nothing; the file stays as it is",
+            "Replace the running configuration: validated, atomic, all or nothing; where Weir was told to \
+             (`--save-config`, the appliance), its file, too",
         )
     },
     Route {
@@ -159,6 +173,7 @@ impl Found<'_> {
                 | Endpoint::Metrics
                 | Endpoint::OpenApi
                 | Endpoint::Stats
+                | Endpoint::System
                 | Endpoint::Pools
                 | Endpoint::Pool
                 | Endpoint::Server

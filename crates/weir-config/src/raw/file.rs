@@ -2,7 +2,8 @@
 
 use std::num::NonZeroU16;
 
-use super::{Listener, Pool};
+use super::tls::CertificateCodec;
+use super::{Listener, Pool, System};
 use crate::codec::{
     AutoOr, BIND, Bool, Codec, Context, Entry, FILE, Field, Form, List, Named, Number, Optional, Placed,
     Problem, RESOLVER, Section, Shape, SizeOf, TIME, Words, field, nested, shortened,
@@ -21,12 +22,13 @@ pub(crate) const VERSION: u64 = 1;
 pub(crate) struct File {
     pub(crate) version: u64,
     pub(crate) workers: Workers,
-    pub(crate) admin: At<Admin>,
+    pub(crate) admin: Option<At<Admin>>,
     pub(crate) log: Log,
     pub(crate) resolver: Resolver,
     pub(crate) limits: Limits,
     pub(crate) timeouts: Timeouts,
     pub(crate) watch_config: bool,
+    pub(crate) system: System,
     pub(crate) listeners: Vec<Entry<Listener>>,
     pub(crate) pools: Vec<Entry<Pool>>,
 }
@@ -41,7 +43,12 @@ impl Section for File {
             WORKERS,
             "How many worker threads serve; `auto` is one for each core. Read at the start only."
         ),
-        field!("admin", admin, Placed(nested::<Admin>()), "The address that operators and scripts ask."),
+        field!(
+            "admin",
+            admin,
+            Optional(Placed(nested::<Admin>())),
+            "The address that operators and scripts ask. On the appliance, without this section: port 9000 of every address, over TLS and with a token."
+        ),
         field!("log", log, nested::<Log>(), "What is written down, and where."),
         field!("resolver", resolver, nested::<Resolver>(), "How names of servers become addresses."),
         field!("limits", limits, nested::<Limits>(), "Bounds of the whole process."),
@@ -51,6 +58,12 @@ impl Section for File {
             watch_config,
             Bool,
             "Read the file again whenever it is replaced, as if SIGHUP had been sent."
+        ),
+        field!(
+            "system",
+            system,
+            nested::<System>(),
+            "The machine itself: only the appliance acts on it, other hosts check it and go on."
         ),
         field!(
             "listeners",
@@ -111,6 +124,13 @@ impl Section for Admin {
             token_file,
             Optional(FILE),
             "A file whose first line is the bearer token that requests must carry."
+        ),
+        field!(
+            "tls",
+            tls,
+            Optional(CertificateCodec),
+            "The certificate to speak TLS with, a PEM file; read again when it changes.",
+            default "no TLS is spoken there"
         ),
     ];
 }
