@@ -31,7 +31,7 @@ pub(crate) fn run(arguments: &BuildArguments) -> anyhow::Result<()> {
     let cache = arguments.packages.clone().unwrap_or_else(|| target.join("appliance"));
     let packages = packages::get(&workspace, &cache)?;
     let tools = Tools::new(&packages.root, arguments.epoch);
-    let work = tempfile::tempdir_in(&cache).context("can't make a folder to work in")?;
+    let work = work_folder(&cache)?;
     fs::create_dir_all(&arguments.out).with_context(|| format!("can't make {}", arguments.out.display()))?;
     let mut build = Build { arguments, packages, tools, work: work.path(), published: Vec::new() };
 
@@ -179,6 +179,25 @@ impl Build<'_> {
             .and_then(|_| fs::rename(&beside, &to))
             .with_context(|| format!("can't write {}", to.display()))
     }
+}
+
+/// How the folders begin that builds work in; the process's number follows.
+const WORK: &str = "work-";
+
+/// A folder to work in, which goes when the build ends. Those of builds that were killed go now: each has a disk in it.
+fn work_folder(cache: &Path) -> anyhow::Result<tempfile::TempDir> {
+    for entry in fs::read_dir(cache).with_context(|| format!("can't read {}", cache.display()))? {
+        let path = entry?.path();
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let process = name.strip_prefix(WORK).and_then(|rest| rest.split('-').next());
+        if process.is_some_and(|process| !Path::new("/proc").join(process).exists()) {
+            fs::remove_dir_all(&path).with_context(|| format!("can't remove {}", path.display()))?;
+        }
+    }
+    tempfile::Builder::new()
+        .prefix(&format!("{WORK}{}-", std::process::id()))
+        .tempdir_in(cache)
+        .context("can't make a folder to work in")
 }
 
 /// The folder of this repository, wherever the program is started.
