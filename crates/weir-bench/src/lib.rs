@@ -4,5 +4,6 @@
 
 pub mod cost;
 pub mod harness;
+pub mod inject;
 pub mod origin;
 pub mod peers;
