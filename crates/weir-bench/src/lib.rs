@@ -5,5 +5,7 @@
 pub mod cost;
 pub mod harness;
 pub mod inject;
+mod net;
+pub mod objects;
 pub mod origin;
 pub mod peers;

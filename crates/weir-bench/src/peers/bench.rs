@@ -1,7 +1,7 @@
 //! What every measurement needs: the options of the run, the programs, the origin, the load generator.
 
 use anyhow::Context;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, getrlimit};
 use serde::Serialize;
 
 use super::case::Case;
@@ -13,7 +13,7 @@ use crate::harness::certificate::Certificate;
 use crate::harness::cores::Cores;
 use crate::harness::directory::Directory;
 use crate::harness::origin::OriginProcess;
-use crate::harness::say;
+use crate::harness::{raise_files_limit, say};
 
 /// The name of the program that all others are compared with.
 pub const OURS: &str = "weir";
@@ -108,7 +108,7 @@ impl Bench {
     /// When Weir or wrk is missing, or the origin doesn't start. Any other program is left out, with a line that
     /// says how to get it.
     pub fn set_up(options: Options) -> anyhow::Result<Self> {
-        raise_files_limit()?;
+        raise_files_limit().context("cannot raise the limit on open files")?;
         options.proxy_cores.run(|| Ok(()))?;
         // What this process does itself is little, but it must not be on the proxies' account.
         options.load_cores.pin()?;
@@ -156,11 +156,4 @@ impl Bench {
         let files = getrlimit(Resource::Nofile).current.unwrap_or(1 << 20);
         u32::try_from(files.saturating_sub(FILES_RESERVED).max(100)).unwrap_or(u32::MAX)
     }
-}
-
-/// As many open files as are allowed, for this process and all that it starts.
-fn raise_files_limit() -> anyhow::Result<()> {
-    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
-        .context("cannot raise the limit on files")
 }
