@@ -17,7 +17,9 @@ enum Command {
 }
 
 mod inject;
+mod live;
 mod origin;
+mod summary;
 
 pub(crate) fn main(options: &Options) -> anyhow::Result<ExitCode> {
     match &options.command {

@@ -3,9 +3,24 @@
 //! [`run`] is all there is to call: [`Options`] in, [`Outcome`] out, and a [`Progress`] that is told each second.
 //! It never prints, and it says by [`Outcome::limit`] when its figures are not the target's.
 
+mod dial;
+mod engine;
+mod judge;
+mod limits;
 pub mod options;
+mod origin;
 pub mod outcome;
+mod plan;
+mod probe;
+mod request;
+mod resolve;
+mod response;
+mod run;
+mod tally;
 pub mod target;
+#[cfg(test)]
+mod tests;
+mod tls;
 
 pub use options::Options;
 pub use outcome::Outcome;
@@ -100,6 +115,5 @@ pub enum InjectError {
 /// # Errors
 /// Before any load: when an option, this machine, the target or the origin does not allow it.
 pub fn run(options: &Options, progress: &mut dyn Progress) -> Result<Outcome, InjectError> {
-    let _ = (options, progress);
-    Err(InjectError::Option { option: "URL", why: "the injector is not there yet".into() })
+    run::run(options, progress)
 }

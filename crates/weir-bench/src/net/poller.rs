@@ -8,15 +8,21 @@ use std::time::Duration;
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::io::Errno;
-use rustix::time::Timespec;
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
+};
 
 /// How many events one wait brings.
 const EVENTS: usize = 512;
+
+/// The number of the clock among those that are ready; there is nothing to do for it.
+pub(crate) const ALARM: u64 = u64::MAX - 1;
 
 /// An epoll instance and the events of its last wait.
 pub(crate) struct Poller {
     epoll: OwnedFd,
     events: Vec<Event>,
+    alarm: Option<OwnedFd>,
 }
 
 /// Which socket can go on, and how.
@@ -36,7 +42,11 @@ impl Poller {
     /// # Errors
     /// As the system has them.
     pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self { epoll: epoll::create(CreateFlags::CLOEXEC)?, events: Vec::with_capacity(EVENTS) })
+        Ok(Self {
+            epoll: epoll::create(CreateFlags::CLOEXEC)?,
+            events: Vec::with_capacity(EVENTS),
+            alarm: None,
+        })
     }
 
     /// Watches a connection until it is closed: for what comes, and for room to write if `write`.
@@ -72,15 +82,28 @@ impl Poller {
         Ok(epoll::modify(&self.epoll, listener, EventData::new_u64(token), flags)?)
     }
 
+    /// Has waits end on time to less than a millisecond, which epoll's own clock does not.
+    ///
+    /// # Errors
+    /// As the system has them.
+    pub(crate) fn be_punctual(&mut self) -> io::Result<()> {
+        let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
+        let alarm = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+        self.add(&alarm, ALARM, false)?;
+        self.alarm = Some(alarm);
+        Ok(())
+    }
+
     /// Waits until somebody is ready, at most this long; how many are.
     ///
     /// # Errors
     /// As the system has them, but for an interruption, after which nobody is.
     pub(crate) fn wait(&mut self, most: Duration) -> io::Result<usize> {
-        let most = Timespec {
-            tv_sec: i64::try_from(most.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: most.subsec_nanos().into(),
-        };
+        if let Some(alarm) = self.alarm.as_ref().filter(|_| !most.is_zero()) {
+            let once = Itimerspec { it_interval: timespec(Duration::ZERO), it_value: timespec(most) };
+            timerfd_settime(alarm, TimerfdTimerFlags::empty(), &once)?;
+        }
+        let most = timespec(most);
         self.events.clear();
         match epoll::wait(&self.epoll, spare_capacity(&mut self.events), Some(&most)) {
             Ok(_) => Ok(self.events.len()),
@@ -104,4 +127,11 @@ impl Poller {
 fn edges(write: bool) -> EventFlags {
     let edges = EventFlags::IN | EventFlags::RDHUP | EventFlags::ET;
     if write { edges | EventFlags::OUT } else { edges }
+}
+
+fn timespec(span: Duration) -> Timespec {
+    Timespec {
+        tv_sec: i64::try_from(span.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: span.subsec_nanos().into(),
+    }
 }

@@ -85,7 +85,7 @@ fn an_answer_can_be_late_and_can_go_wrong() {
     let mut stream = connect(&server);
     stream.write_all(b"GET /?s=10&fail=reset HTTP/1.1\r\n\r\n").unwrap();
     let broken = stream.read_to_end(&mut Vec::new()).unwrap_err();
-    assert_eq!(broken.kind(), std::io::ErrorKind::ConnectionReset);
+    assert_eq!(broken.kind(), io::ErrorKind::ConnectionReset);
 }
 
 #[test]
