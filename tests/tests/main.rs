@@ -8,6 +8,8 @@
 
 mod access_log;
 mod balancing;
+mod bench_inject;
+mod bench_origin;
 mod cli;
 mod connect;
 mod drain;

@@ -4,6 +4,7 @@
 pub mod certificate;
 pub mod cores;
 pub mod directory;
+pub mod injector;
 pub mod origin;
 pub(crate) mod process;
 pub(crate) mod stream;

@@ -160,7 +160,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_names_its_option() {
-        let cases: [(&str, fn(&mut Options)); 13] = [
+        type Spoil = fn(&mut Options);
+        let cases: [(&str, Spoil); 13] = [
             ("URL", |options| options.targets.clear()),
             ("URL", |options| options.targets.push("http://127.0.0.1:2/".parse().unwrap())),
             ("--users", |options| options.mode = Mode::Closed { users: 0 }),
@@ -174,7 +175,7 @@ mod tests {
             ("--timeout", |options| options.timeout = Duration::ZERO),
             ("--header", |options| options.fields.push(("a b".into(), "c".into()))),
             ("--source", |options| {
-                options.sources = vec!["::1".parse().unwrap(), "127.0.0.1".parse().unwrap()]
+                options.sources = vec!["::1".parse().unwrap(), "127.0.0.1".parse().unwrap()];
             }),
         ];
         for (name, spoil) in cases {

@@ -206,6 +206,21 @@ pub struct Tls {
     pub server_name: Option<String>,
     /// Resume sessions with tickets. Without it every connection has a full handshake.
     pub resume: bool,
+    /// What is offered.
+    pub offer: Offer,
+}
+
+/// What is offered in TLS. Targets that prefer different things are compared by an offer that leaves them no choice.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Offer {
+    /// What the library offers: TLS 1.2 and 1.3, X25519MLKEM768 first.
+    #[default]
+    Usual,
+    /// TLS 1.3 with TLS_AES_128_GCM_SHA256 and X25519 alone.
+    X25519,
+    /// The same with X25519MLKEM768.
+    Hybrid,
 }
 
 fn one() -> u32 {

@@ -68,18 +68,17 @@ pub(super) fn probe(
 
 fn in_words(error: &rustls::Error) -> String {
     let rustls::Error::InvalidCertificate(why) = error else { return error.to_string() };
-    let remedy = match why {
-        CertificateError::UnknownIssuer => {
-            "nobody trusted has signed its certificate; name who has with --ca, or say --insecure"
-        }
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "its certificate is for another name; say --server-name, or --insecure"
-        }
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            "its certificate has expired; renew it, look at this machine's clock, or say --insecure"
-        }
-        // The library's, and it may get more.
-        _ => "its certificate is not accepted; --insecure takes any",
+    let remedy = if matches!(why, CertificateError::UnknownIssuer) {
+        "nobody trusted has signed its certificate; name who has with --ca, or say --insecure"
+    } else if matches!(
+        why,
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }
+    ) {
+        "its certificate is for another name; say --server-name, or --insecure"
+    } else if matches!(why, CertificateError::Expired | CertificateError::ExpiredContext { .. }) {
+        "its certificate has expired; renew it, look at this machine's clock, or say --insecure"
+    } else {
+        "its certificate is not accepted; --insecure takes any"
     };
     format!("{error}; {remedy}")
 }

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use hickory_resolver::TokioResolver;
+use hickory_resolver::{ResolverBuilder, TokioResolver};
 
 use super::InjectError;
 use super::options::Options;
@@ -31,7 +31,7 @@ fn lookup(host: &str) -> Result<Vec<IpAddr>, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
     runtime.block_on(async {
-        let resolver = TokioResolver::builder_tokio().and_then(|builder| builder.build());
+        let resolver = TokioResolver::builder_tokio().and_then(ResolverBuilder::build);
         let resolver = resolver.map_err(|error| error.to_string())?;
         let found = resolver.lookup_ip(host).await.map_err(|error| error.to_string())?;
         Ok(found.iter().collect())

@@ -138,7 +138,7 @@ impl<'a> Sums<'a> {
     ) -> Result<(), InjectError> {
         loop {
             match reports.recv_timeout(LOOK) {
-                Ok(report) => self.take(report, progress),
+                Ok(report) => self.take(&report, progress),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -158,7 +158,7 @@ impl<'a> Sums<'a> {
         Ok(())
     }
 
-    fn take(&mut self, report: Report, progress: &mut dyn Progress) {
+    fn take(&mut self, report: &Report, progress: &mut dyn Progress) {
         self.total.add(&report.tally);
         if report.is_last {
             self.ended += 1;

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use rustls::client::Resumption;
-use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs::{cipher_suite, default_provider, kx_group};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::version::TLS13;
+use rustls::{ALL_VERSIONS, ClientConfig, RootCertStore, SupportedProtocolVersion};
 
 use super::InjectError;
-use super::options::{Options, Version};
+use super::options::{Offer, Options, Version};
 use crate::harness::tls::Unverified;
 
 /// Sessions that can be resumed, where they may be.
@@ -37,11 +39,11 @@ impl ClientTls {
             option: "--server-name",
             why: format!("`{name}` is neither a name nor an address"),
         })?;
-        let provider = Arc::new(default_provider());
+        let (provider, versions) = offered(options.tls.offer);
         let schemes = provider.signature_verification_algorithms.supported_schemes();
         let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("the provider has suites of both versions");
+            .with_protocol_versions(versions)
+            .expect("the provider has suites of these versions");
         let mut config = if options.tls.insecure {
             config.dangerous().with_custom_certificate_verifier(Arc::new(Unverified::new(schemes)))
         } else {
@@ -57,6 +59,23 @@ impl ClientTls {
             if options.tls.resume { Resumption::in_memory_sessions(TICKETS) } else { Resumption::disabled() };
         Ok(Some(Self { config: Arc::new(config), name }))
     }
+}
+
+/// One version alone.
+static NEWEST: &[&SupportedProtocolVersion] = &[&TLS13];
+
+fn offered(offer: Offer) -> (Arc<CryptoProvider>, &'static [&'static SupportedProtocolVersion]) {
+    let only = |group| CryptoProvider {
+        cipher_suites: vec![cipher_suite::TLS13_AES_128_GCM_SHA256],
+        kx_groups: vec![group],
+        ..default_provider()
+    };
+    let (provider, versions) = match offer {
+        Offer::Usual => (default_provider(), ALL_VERSIONS),
+        Offer::X25519 => (only(kx_group::X25519), NEWEST),
+        Offer::Hybrid => (only(kx_group::X25519MLKEM768), NEWEST),
+    };
+    (Arc::new(provider), versions)
 }
 
 fn roots(options: &Options) -> Result<RootCertStore, InjectError> {

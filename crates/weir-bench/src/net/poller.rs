@@ -30,9 +30,9 @@ pub(crate) struct Poller {
 pub(crate) struct Ready {
     /// The number that it was added with.
     pub(crate) token: u64,
-    /// The peer has ended its side: what can be read now is the rest.
+    /// The peer has ended its side, and nothing broke: what can be read now is the rest.
     pub(crate) is_ended: bool,
-    /// An error is waiting to be read, or both sides have ended.
+    /// The connection is broken, or both sides have ended: how is to be read.
     pub(crate) is_broken: bool,
 }
 
@@ -116,11 +116,8 @@ impl Poller {
     pub(crate) fn ready(&self, at: usize) -> Ready {
         let event = self.events[at];
         let (flags, data) = (event.flags, event.data);
-        Ready {
-            token: data.u64(),
-            is_ended: flags.intersects(EventFlags::RDHUP | EventFlags::HUP),
-            is_broken: flags.intersects(EventFlags::ERR | EventFlags::HUP),
-        }
+        let is_broken = flags.intersects(EventFlags::ERR | EventFlags::HUP);
+        Ready { token: data.u64(), is_ended: flags.contains(EventFlags::RDHUP) && !is_broken, is_broken }
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
-use weir_bench::inject::options::{Ending, Expected, Mode, Reuse, Tls, Version};
+use weir_bench::inject::options::{Ending, Expected, Mode, Offer, Reuse, Tls, Version};
 use weir_bench::inject::{self, Target};
 
 use super::live::Live;
@@ -81,6 +81,10 @@ pub(crate) struct Options {
     /// Resume TLS sessions; usually every connection has a full handshake
     #[arg(long)]
     resume: bool,
+    /// What is offered in TLS: what the library does, or TLS 1.3 with one suite and x25519 or its hybrid with ML-KEM alone,
+    /// so that targets have no choice and can be compared
+    #[arg(long, value_name = "WHAT", default_value = "usual")]
+    tls_offer: TlsOffer,
     /// Where `weir bench origin` behind the target tells what it has done, so that it is seen when that is the limit
     #[arg(long, value_name = "URL")]
     origin_stats: Option<Target>,
@@ -90,6 +94,13 @@ pub(crate) struct Options {
     /// No lines while it lasts
     #[arg(short, long)]
     quiet: bool,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum TlsOffer {
+    Usual,
+    X25519,
+    Hybrid,
 }
 
 const AFTER: &str = "\
@@ -170,6 +181,11 @@ fn load(options: &Options) -> inject::Options {
             insecure: options.insecure,
             server_name: options.server_name.clone(),
             resume: options.resume,
+            offer: match options.tls_offer {
+                TlsOffer::Usual => Offer::Usual,
+                TlsOffer::X25519 => Offer::X25519,
+                TlsOffer::Hybrid => Offer::Hybrid,
+            },
         },
         origin_stats: options.origin_stats.clone(),
     }

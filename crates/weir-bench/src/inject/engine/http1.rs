@@ -202,12 +202,13 @@ impl Crowd<'_> {
             return;
         };
         user.is_ended |= ready.is_ended;
+        user.is_broken |= ready.is_broken;
         if user.state == State::Idle {
             // Whatever comes on an idle connection, it is no answer.
             user.hang_up();
             return;
         }
-        let turn = self.step(at, ready.is_broken, now);
+        let turn = self.step(at, now);
         self.go(at, turn, now);
     }
 
@@ -275,7 +276,7 @@ impl Crowd<'_> {
             user.is_last = is_last(self.shared.options.reuse, user.carried);
             user.state = State::Sending;
             user.since = now;
-            return self.step(at, false, now);
+            return self.step(at, now);
         }
         self.dial(at, now)
     }
@@ -305,7 +306,7 @@ impl Crowd<'_> {
         let mut turn = Turn::WaitToWrite;
         if is_bold {
             // On a short way the connection is there already.
-            turn = self.step(at, false, now);
+            turn = self.step(at, now);
             if self.users[at].state == State::Connecting {
                 self.caution = CAUTION;
             }
@@ -330,7 +331,7 @@ impl Crowd<'_> {
     }
 
     /// Does what can be done now.
-    fn step(&mut self, at: usize, is_broken: bool, now: Instant) -> Turn {
+    fn step(&mut self, at: usize, now: Instant) -> Turn {
         loop {
             let user = &mut self.users[at];
             let Some(link) = &mut user.link else { return Turn::Free };
@@ -342,7 +343,9 @@ impl Crowd<'_> {
                     Err(error) => return self.fail(at, dial::connecting(&error)),
                 },
                 State::Connecting => {
-                    if is_broken && let Ok(Err(error)) = sockopt::socket_error(&*link) {
+                    if user.is_broken
+                        && let Ok(Err(error)) = sockopt::socket_error(&*link)
+                    {
                         return self.fail(at, dial::connecting(&error.into()));
                     }
                     (user.state, user.since) = (State::Handshake, now);
@@ -433,9 +436,10 @@ impl Crowd<'_> {
                 self.count_answer(at, now);
                 return self.after_answer(at, is_more, now);
             }
-            if !is_more {
+            let user = &self.users[at];
+            if !is_more && !user.is_broken {
                 // The end that came with it is known without another read.
-                return if self.users[at].is_ended { self.ended(at, now) } else { Turn::Wait };
+                return if user.is_ended { self.ended(at, now) } else { Turn::Wait };
             }
         }
     }
@@ -456,8 +460,10 @@ impl Crowd<'_> {
 
     /// The connection broke within an answer, or before one.
     fn broken(&mut self, at: usize, error: &io::Error) -> Turn {
+        if error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()).is_some() {
+            return self.fail(at, ErrorKind::Tls);
+        }
         let kind = match self.users[at].answer.end() {
-            _ if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => ErrorKind::Tls,
             Ended::Nothing => ErrorKind::NoAnswer,
             Ended::Whole | Ended::Short => ErrorKind::Reset,
         };
@@ -480,11 +486,11 @@ impl Crowd<'_> {
             user.hang_up();
             return Turn::Free;
         }
-        if user.answer.is_kept() && !user.is_last && !user.is_ended {
+        if user.answer.is_kept() && !user.is_last && !user.is_ended && !user.is_broken {
             return Turn::Free;
         }
         (user.state, user.since) = (State::Ending, now);
-        if is_more { self.see_the_end(at) } else { Turn::Wait }
+        if is_more || user.is_broken { self.see_the_end(at) } else { Turn::Wait }
     }
 
     /// Waits for the target to end the connection.

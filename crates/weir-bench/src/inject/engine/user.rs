@@ -31,6 +31,8 @@ pub(super) struct User {
     pub(super) since: Instant,
     /// The target has ended its side.
     pub(super) is_ended: bool,
+    /// The connection is broken; reading says how.
+    pub(super) is_broken: bool,
     /// The connection is among those that are watched.
     pub(super) is_watched: bool,
     /// And for room to write.
@@ -85,6 +87,7 @@ impl User {
             dialed: now,
             since: now,
             is_ended: false,
+            is_broken: false,
             is_watched: false,
             watches_write: false,
         }
@@ -99,6 +102,7 @@ impl User {
         self.is_watched = false;
         self.watches_write = false;
         self.is_ended = false;
+        self.is_broken = false;
         self.carried = 0;
     }
 
