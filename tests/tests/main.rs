@@ -9,6 +9,8 @@
 mod access_log;
 mod admin_tls;
 mod balancing;
+mod bench_inject;
+mod bench_origin;
 mod cli;
 mod connect;
 mod drain;

@@ -4,5 +4,8 @@
 
 pub mod cost;
 pub mod harness;
+pub mod inject;
+mod net;
+pub mod objects;
 pub mod origin;
 pub mod peers;

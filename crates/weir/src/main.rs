@@ -1,5 +1,6 @@
 //! Weir's one binary: arguments, logging, wiring. What it does is in the crates; see ARCHITECTURE.md.
 
+mod bench;
 mod check;
 mod demo;
 mod logging;
@@ -34,6 +35,8 @@ enum Command {
     Init,
     /// Print the JSON Schema of the configuration file, or its reference page
     Schema(schema::Options),
+    /// The built-in benchmark: origin server, load injector
+    Bench(bench::Options),
 }
 
 const EXIT_STATUS: &str = "Exit status: 0 success, 1 the input was refused, 2 wrong usage.\n\
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Command::Demo(options) => demo::main(&options),
         Command::Init => weir_init::run().map(|never| match never {}).map_err(anyhow::Error::from),
         Command::Schema(options) => schema::main(&options),
+        Command::Bench(options) => bench::main(&options),
     };
     match outcome {
         Ok(status) => status,

@@ -200,7 +200,7 @@ impl Source {
 }
 
 /// The signals to stop: SIGTERM, and SIGINT for people at a terminal.
-struct Stop {
+pub(crate) struct Stop {
     terminate: Signal,
     interrupt: Signal,
 }
@@ -210,12 +210,12 @@ fn listen(kind: SignalKind) -> anyhow::Result<Signal> {
 }
 
 impl Stop {
-    fn new() -> anyhow::Result<Self> {
+    pub(crate) fn new() -> anyhow::Result<Self> {
         Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
     }
 
     /// The next one of them.
-    async fn requested(&mut self) {
+    pub(crate) async fn requested(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

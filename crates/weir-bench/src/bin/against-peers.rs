@@ -9,7 +9,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 use weir_bench::harness::cores::Cores;
-use weir_bench::harness::origin;
+use weir_bench::harness::{injector, origin};
 use weir_bench::peers::bench::{AccessLog, Bench, OURS, Options};
 use weir_bench::peers::case::{Case, USUAL};
 use weir_bench::peers::load::handshakes;
@@ -35,6 +35,9 @@ enum Command {
     /// Be the origin: say the address, serve until standard input ends
     #[command(hide = true)]
     Origin,
+    /// Be an injector: read a load, say what came of it
+    #[command(hide = true)]
+    Inject,
     /// Be a load of handshakes, and say what came of it
     #[command(hide = true)]
     Handshakes(handshakes::Arguments),
@@ -104,7 +107,8 @@ enum WithLog {
 fn main() -> ExitCode {
     let Arguments { command, run } = Arguments::parse();
     let outcome = match command {
-        Some(Command::Origin) => origin::main().map(|()| ExitCode::SUCCESS),
+        Some(Command::Inject) => injector::main().map(|()| ExitCode::SUCCESS),
+        Some(Command::Origin) => origin::objects().map(|()| ExitCode::SUCCESS),
         Some(Command::Handshakes(load)) => handshakes::main(&load).map(|()| ExitCode::SUCCESS),
         None => compare(run),
     };

@@ -20,14 +20,27 @@ impl Cores {
         &self.0
     }
 
+    /// One core.
+    pub fn of(core: usize) -> Self {
+        Self(vec![core])
+    }
+
+    /// Every core that the calling thread may run on.
+    ///
+    /// # Errors
+    /// As the system has them.
+    pub fn allowed() -> io::Result<Self> {
+        let allowed = sched_getaffinity(None)?;
+        let allowed: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|&core| allowed.is_set(core)).collect();
+        if allowed.is_empty() { Err(io::Error::other("no core to run on")) } else { Ok(Self(allowed)) }
+    }
+
     /// The first and the last core that the calling thread may run on; the same one where there is only one.
     ///
     /// # Errors
     /// As the system has them.
     pub fn first_and_last() -> io::Result<(Self, Self)> {
-        let allowed = sched_getaffinity(None)?;
-        let allowed: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|&core| allowed.is_set(core)).collect();
-        match allowed[..] {
+        match Self::allowed()?.0[..] {
             [first, .., last] => Ok((Self(vec![first]), Self(vec![last]))),
             [only] => Ok((Self(vec![only]), Self(vec![only]))),
             [] => Err(io::Error::other("no core to run on")),

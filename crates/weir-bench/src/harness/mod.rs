@@ -4,6 +4,7 @@
 pub mod certificate;
 pub mod cores;
 pub mod directory;
+pub mod injector;
 pub mod origin;
 pub(crate) mod process;
 pub(crate) mod stream;
@@ -14,6 +15,7 @@ use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use anyhow::Context;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// A line about progress on standard error. When nobody reads that, there is nobody to tell.
 pub(crate) fn say(text: &str) {
@@ -24,4 +26,16 @@ pub(crate) fn say(text: &str) {
 pub(crate) fn free_address() -> anyhow::Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port")?;
     Ok(listener.local_addr()?)
+}
+
+/// As many open files as are allowed, for this process and all that it starts; how many that is.
+///
+/// # Errors
+/// As the system has them.
+pub fn raise_files_limit() -> std::io::Result<u64> {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current != maximum {
+        setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?;
+    }
+    Ok(maximum.unwrap_or(u64::MAX))
 }

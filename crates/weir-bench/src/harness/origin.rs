@@ -14,6 +14,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use super::cores::Cores;
 use super::directory::Directory;
 use super::process::Process;
+use crate::objects;
 use crate::origin::Origin;
 
 /// The name of the subcommand.
@@ -21,6 +22,9 @@ pub const COMMAND: &str = "origin";
 
 /// Connections that it serves at once: more than any load here makes.
 const CONNECTIONS_MAX: usize = 8192;
+
+/// How long a connection to it may do nothing.
+const IDLE: Duration = Duration::from_secs(600);
 
 /// The origin, running.
 #[derive(Debug)]
@@ -56,7 +60,21 @@ impl OriginProcess {
     }
 }
 
-/// What the process does.
+/// What the process does that serves objects from memory: the origin of benchmarks.
+///
+/// # Errors
+/// When there is no port.
+pub fn objects() -> anyhow::Result<()> {
+    // Nothing here waits for long but kept connections, and who kept them closes them.
+    let options = objects::Options { idle: IDLE, ..objects::Options::new((Ipv4Addr::LOCALHOST, 0).into()) };
+    let server = objects::Server::start(&options)?;
+    writeln!(std::io::stdout(), "{}", server.address())?;
+    let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+    Ok(())
+}
+
+/// What the process does that answers as the demo's origins do. What a request costs is counted with it: the counts are
+/// compared over time, and an answer's fields are a part of them.
 ///
 /// # Errors
 /// When there is no port.
@@ -70,11 +88,7 @@ pub fn main() -> anyhow::Result<()> {
         let listener = listen().context("no port for the origin")?;
         writeln!(std::io::stdout(), "{}", listener.local_addr()?)?;
         // Nothing here waits for long but kept connections, and who kept them closes them.
-        let origin = Origin {
-            connections_max: CONNECTIONS_MAX,
-            head_timeout: Duration::from_secs(600),
-            ..Origin::new("bench")
-        };
+        let origin = Origin { connections_max: CONNECTIONS_MAX, head_timeout: IDLE, ..Origin::new("bench") };
         match origin.serve(listener).await {}
     })
 }

@@ -198,7 +198,13 @@ impl Write for Now<'_> {
 
 /// Takes any certificate and any signature, of these schemes.
 #[derive(Debug)]
-struct Unverified(Vec<SignatureScheme>);
+pub(crate) struct Unverified(Vec<SignatureScheme>);
+
+impl Unverified {
+    pub(crate) fn new(schemes: Vec<SignatureScheme>) -> Self {
+        Self(schemes)
+    }
+}
 
 impl ServerCertVerifier for Unverified {
     fn verify_server_cert(

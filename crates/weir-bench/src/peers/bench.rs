@@ -1,19 +1,19 @@
 //! What every measurement needs: the options of the run, the programs, the origin, the load generator.
 
 use anyhow::Context;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, getrlimit};
 use serde::Serialize;
 
 use super::case::Case;
 use super::environment::Environment;
 use super::load::Generators;
-use super::proxies::{self, Front, Peer};
-use super::running::{self, Installed};
+use super::proxies::{Front, Peer};
+use super::running::Installed;
 use crate::harness::certificate::Certificate;
 use crate::harness::cores::Cores;
 use crate::harness::directory::Directory;
 use crate::harness::origin::OriginProcess;
-use crate::harness::say;
+use crate::harness::{raise_files_limit, say};
 
 /// The name of the program that all others are compared with.
 pub const OURS: &str = "weir";
@@ -105,10 +105,10 @@ impl Bench {
     /// Finds the programs and starts the origin.
     ///
     /// # Errors
-    /// When Weir or wrk is missing, or the origin doesn't start. Any other program is left out, with a line that
+    /// When Weir is missing, or the origin doesn't start. Any other program is left out, with a line that
     /// says how to get it.
     pub fn set_up(options: Options) -> anyhow::Result<Self> {
-        raise_files_limit()?;
+        raise_files_limit().context("cannot raise the limit on open files")?;
         options.proxy_cores.run(|| Ok(()))?;
         // What this process does itself is little, but it must not be on the proxies' account.
         options.load_cores.pin()?;
@@ -128,26 +128,13 @@ impl Bench {
         if options.keep {
             say(&format!("the configurations stay in {}", directory.path().display()));
         }
-        let wrk = proxies::find("wrk", None)
-            .map_err(|why| anyhow::anyhow!("{why}; `apt-get install wrk` gets it"))?;
-        // It exits with an error after that, but says it first.
-        let wrk_version = running::version(&wrk, &["--version"]).map_err(anyhow::Error::msg)?;
-        let h2load = proxies::find("h2load", None);
-        let h2load_version = h2load.clone().and_then(|h2load| running::version(&h2load, &["--version"])).ok();
         let certificate = Certificate::in_directory(directory.path());
         if options.fronts().contains(&Front::Tls) || options.idle_fronts().contains(&Front::Tls) {
             certificate.make()?;
         }
-        let generators = Generators {
-            wrk,
-            h2load,
-            cores: options.load_cores.clone(),
-            certificate: certificate.clone(),
-            directory: directory.path().into(),
-        };
+        let generators = Generators { cores: options.load_cores.clone(), directory: directory.path().into() };
         let origin = OriginProcess::start(&options.load_cores, &directory)?;
-        let tools = [("wrk", Some(wrk_version)), ("h2load", h2load_version)];
-        let environment = Environment::now(options.date.clone(), tools, &installed);
+        let environment = Environment::now(options.date.clone(), &installed);
         Ok(Self { options, environment, installed, certificate, generators, origin, directory })
     }
 
@@ -156,11 +143,4 @@ impl Bench {
         let files = getrlimit(Resource::Nofile).current.unwrap_or(1 << 20);
         u32::try_from(files.saturating_sub(FILES_RESERVED).max(100)).unwrap_or(u32::MAX)
     }
-}
-
-/// As many open files as are allowed, for this process and all that it starts.
-fn raise_files_limit() -> anyhow::Result<()> {
-    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
-        .context("cannot raise the limit on files")
 }

@@ -148,7 +148,7 @@ impl FromStr for Case {
             Some(_) | None => (Front::Http, Pattern::Kept, text),
         };
         let (size, pattern) = match rest.strip_suffix("-close") {
-            // Over TLS wrk resumes as it likes; what a connection costs there is what `tls-full` says.
+            // Over TLS it matters which handshake it is; what a connection costs there is what `tls-full` says.
             Some(size) if matches!(front, Front::Http | Front::Tcp) => (size, Pattern::Close),
             Some(_) => return Err(refused()),
             None => (rest, kept),

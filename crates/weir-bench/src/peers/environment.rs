@@ -27,14 +27,9 @@ pub struct Environment {
 
 impl Environment {
     /// This machine, and these programs.
-    pub(super) fn now<const N: usize>(
-        date: Option<String>,
-        tools: [(&str, Option<String>); N],
-        installed: &[Installed],
-    ) -> Self {
-        let mut versions: BTreeMap<String, String> =
+    pub(super) fn now(date: Option<String>, installed: &[Installed]) -> Self {
+        let versions: BTreeMap<String, String> =
             installed.iter().map(|found| (found.peer.name.into(), found.version.clone())).collect();
-        versions.extend(tools.into_iter().filter_map(|(tool, version)| Some((tool.to_owned(), version?))));
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let processors = read("/proc/cpuinfo");
         let memory = value_of(&read("/proc/meminfo"), "MemTotal")

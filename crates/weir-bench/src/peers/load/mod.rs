@@ -2,15 +2,15 @@
 //!
 //! | requests | program |
 //! |---|---|
-//! | HTTP/1, one after the other, plain or in TLS | wrk |
-//! | HTTP/2 | h2load |
-//! | a handshake for each | this one, as a process of its own: [`handshakes`] |
+//! | HTTP/1, one after the other, and HTTP/2; plain or in TLS | `weir bench inject`'s: [`crate::inject`] |
+//! | a handshake for each, of one kind | this one's own: [`handshakes`] |
+//!
+//! Each is a process of its own, this same program, so that it has its own account and its own cores.
 
-mod h2load;
 pub mod handshakes;
-mod wrk;
+mod injected;
 
-pub(super) use h2load::{CONNECTIONS_DIVISOR, STREAMS};
+pub(super) use injected::{CONNECTIONS_DIVISOR, STREAMS};
 
 use std::io::Read;
 use std::net::SocketAddr;
@@ -22,7 +22,6 @@ use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 
 use super::case::{Case, Pattern};
-use crate::harness::certificate::Certificate;
 use crate::harness::cores::Cores;
 use crate::harness::process::Process;
 
@@ -73,11 +72,11 @@ impl Load {
 /// How many times what went wrong.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Errors {
-    /// Connections that were refused.
+    /// Connections that did not come to be.
     pub connect: u64,
     /// Handshakes that failed, or were of another kind than they should.
     pub handshake: u64,
-    /// Connections that broke while reading.
+    /// Connections that broke while reading, and answers that were cut off or none.
     pub read: u64,
     /// Connections that broke while writing.
     pub write: u64,
@@ -114,14 +113,8 @@ impl Errors {
 /// The programs, and where they run.
 #[derive(Debug, Clone)]
 pub struct Generators {
-    /// wrk's binary.
-    pub wrk: PathBuf,
-    /// h2load's, or why there is none.
-    pub h2load: Result<PathBuf, String>,
-    /// Their cores, on each of which wrk has a thread.
+    /// Their cores, on each of which the injector has a thread.
     pub cores: Cores,
-    /// What clients in TLS may offer.
-    pub certificate: Certificate,
     /// Where they write: the directory of the run.
     pub directory: PathBuf,
 }
@@ -133,20 +126,30 @@ impl Generators {
     /// When a program doesn't start, doesn't end, or says something else than results.
     pub async fn run(&self, job: &Job<'_>) -> anyhow::Result<Load> {
         match job.case.pattern {
-            Pattern::Kept | Pattern::Close => wrk::run(self, job).await,
-            Pattern::Streams => h2load::run(self, job).await,
+            Pattern::Kept | Pattern::Close | Pattern::Streams => injected::run(self, job).await,
             Pattern::Handshakes(kind) => handshakes::run(self, job, kind).await,
         }
     }
 
-    /// Runs a program to its end and reads what it says, which is less than a pipe holds.
+    /// Runs a program to its end and reads what it says.
     async fn ask(&self, mut command: Command, seconds: u32) -> anyhow::Result<Said> {
         command.stdout(Stdio::piped());
         let program = command.get_program().to_owned();
         let name = PathBuf::from(&program).file_name().unwrap_or_default().to_string_lossy().into_owned();
         let stderr = self.directory.join(format!("{name}.stderr"));
-        let mut process = Process::start(command, &self.cores, &stderr)
+        let process = Process::start(command, &self.cores, &stderr)
             .with_context(|| format!("cannot start {}", program.display()))?;
+        self.wait(&name, process, seconds).await
+    }
+
+    /// Waits for a program to end. What it says has to be read meanwhile, for it may be more than a pipe holds.
+    async fn wait(&self, name: &str, mut process: Process, seconds: u32) -> anyhow::Result<Said> {
+        let reader = process.child().stdout.take().map(|mut stdout| {
+            std::thread::spawn(move || {
+                let mut text = String::new();
+                stdout.read_to_string(&mut text).map(|_| text)
+            })
+        });
         let ended = async {
             loop {
                 match process.ended() {
@@ -158,11 +161,11 @@ impl Generators {
         let limit = Duration::from_secs(seconds.into()) + GRACE;
         let status = tokio::time::timeout(limit, ended).await;
         let status = status.with_context(|| format!("{name} did not end"))?;
-        let mut text = String::new();
-        if let Some(mut stdout) = process.child().stdout.take() {
-            stdout.read_to_string(&mut text)?;
-        }
-        Ok(Said { name, status, text, complaints: process.complaints() })
+        let text = match reader.map(std::thread::JoinHandle::join) {
+            Some(Ok(text)) => text?,
+            Some(Err(_)) | None => String::new(),
+        };
+        Ok(Said { name: name.into(), status, text, complaints: process.complaints() })
     }
 }
 

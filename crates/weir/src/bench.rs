@@ -1,0 +1,29 @@
+//! `weir bench …`: the built-in benchmark. Arguments in, lines and JSON out; the work is in the crate `weir-bench`.
+
+use std::process::ExitCode;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// An origin server that answers from memory, faster than any proxy before it
+    Origin(origin::Options),
+    /// Put load on a server, and say what came of it
+    Inject(inject::Options),
+}
+
+mod inject;
+mod live;
+mod origin;
+mod summary;
+
+pub(crate) fn main(options: &Options) -> anyhow::Result<ExitCode> {
+    match &options.command {
+        Command::Origin(options) => origin::main(options),
+        Command::Inject(options) => inject::main(options),
+    }
+}
