@@ -1,16 +1,21 @@
 //! Names of servers: asked for again as their answers grow old, on the control loop's thread.
 //!
 //! A name that does not resolve is a server that is down. When nobody answers, the last answer stays in use:
-//! a dead resolver takes no server away.
+//! a dead resolver takes no server away. Whom the system asks may change at any time (another lease, another network):
+//! its file is looked at before each question.
 
+use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
-use std::time::Duration;
+use std::path::Path;
+use std::rc::Rc;
+use std::time::{Duration, SystemTime};
 
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{NameServerConfig, ResolverConfig};
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::system_conf::parse_resolv_conf;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use weir_config::Config;
@@ -51,17 +56,10 @@ impl Names {
         if wanted.iter().all(|name| self.running.contains_key(*name)) {
             return;
         }
-        let resolver = match resolver(&config.resolver) {
-            Ok(resolver) => resolver,
-            Err(error) => {
-                tracing::error!(%error, "names can't be looked up: name the servers to ask (resolver.servers)");
-                return;
-            }
-        };
+        let asked = Rc::new(Asked::new(config.resolver.clone(), RESOLV_CONF));
         for name in wanted {
             if !self.running.contains_key(name) {
-                let task =
-                    look_up(name.to_owned(), resolver.clone(), config.resolver.hold, self.events.clone());
+                let task = look_up(name.to_owned(), Rc::clone(&asked), self.events.clone());
                 self.running.insert(name.to_owned(), Lookups(tokio::task::spawn_local(task)));
             }
         }
@@ -103,9 +101,44 @@ impl Drop for Lookups {
     }
 }
 
-fn resolver(settings: &Resolver) -> Result<TokioResolver, NetError> {
-    let mut builder = if settings.servers.is_empty() {
-        TokioResolver::builder_tokio()?
+/// Where the system says whom to ask.
+const RESOLV_CONF: &str = "/etc/resolv.conf";
+
+/// Who is asked: the configuration's servers, or whom the system's file names at the time.
+struct Asked {
+    settings: Resolver,
+    file: &'static Path,
+    /// Made of the file as it was then; none where it named nobody.
+    made: RefCell<Option<(SystemTime, TokioResolver)>>,
+}
+
+impl Asked {
+    fn new(settings: Resolver, file: &'static (impl AsRef<Path> + ?Sized)) -> Self {
+        Self { settings, file: file.as_ref(), made: RefCell::default() }
+    }
+
+    /// Whom to ask now.
+    fn resolver(&self) -> Result<TokioResolver, NetError> {
+        let stamp = match self.settings.servers.is_empty() {
+            true => std::fs::metadata(self.file)?.modified()?,
+            false => SystemTime::UNIX_EPOCH, // the configuration's do not change
+        };
+        let mut made = self.made.borrow_mut();
+        if let Some((of, resolver)) = &*made
+            && *of == stamp
+        {
+            return Ok(resolver.clone());
+        }
+        *made = None;
+        let resolver = resolver(&self.settings, self.file)?;
+        *made = Some((stamp, resolver.clone()));
+        Ok(resolver)
+    }
+}
+
+fn resolver(settings: &Resolver, file: &Path) -> Result<TokioResolver, NetError> {
+    let config = if settings.servers.is_empty() {
+        parse_resolv_conf(std::fs::read(file)?)?.0
     } else {
         let servers = settings.servers.iter().map(|server| {
             let mut config = NameServerConfig::udp_and_tcp(server.ip());
@@ -114,9 +147,9 @@ fn resolver(settings: &Resolver) -> Result<TokioResolver, NetError> {
             }
             config
         });
-        let config = ResolverConfig::from_parts(None, Vec::new(), servers.collect());
-        TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
+        ResolverConfig::from_parts(None, Vec::new(), servers.collect())
     };
+    let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
     let options = builder.options_mut();
     options.timeout = settings.timeout;
     options.attempts = 1;
@@ -124,17 +157,51 @@ fn resolver(settings: &Resolver) -> Result<TokioResolver, NetError> {
     builder.build()
 }
 
-async fn look_up(name: String, resolver: TokioResolver, hold: Duration, events: mpsc::Sender<Event>) {
+async fn look_up(name: String, asked: Rc<Asked>, events: mpsc::Sender<Event>) {
     // Absolute, so that no search domain is tried; but a single label (`localhost`) is looked up as it is.
     let question = if name.contains('.') { format!("{name}.") } else { name.clone() };
     loop {
-        let addresses = match resolver.lookup_ip(question.as_str()).await {
-            Ok(answer) => Ok(answer.iter().collect()),
-            Err(error) => Err(error.to_string()),
+        let addresses = match asked.resolver() {
+            Ok(resolver) => match resolver.lookup_ip(question.as_str()).await {
+                Ok(answer) => Ok(answer.iter().collect()),
+                Err(error) => Err(error.to_string()),
+            },
+            Err(error) => Err(format!("{error}: {RESOLV_CONF} names nobody; `resolver.servers` can")),
         };
         if events.send(Event::Resolved { name: name.clone(), addresses }).await.is_err() {
             return;
         }
-        tokio::time::sleep(hold).await;
+        tokio::time::sleep(asked.settings.hold).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn another_file_is_read_before_the_next_question() {
+        let file = std::env::temp_dir().join(format!("weir-resolv-{}", std::process::id()));
+        let file: &'static Path = Box::leak(file.into_boxed_path());
+        let asked = Asked::new(Resolver::default(), file);
+        assert!(asked.resolver().is_err(), "there is no file yet");
+
+        fs::write(file, "nameserver 192.0.2.1\n").unwrap();
+        assert!(asked.resolver().is_ok());
+
+        let later = SystemTime::now() + Duration::from_secs(1);
+        fs::write(file, "# nobody\n").unwrap();
+        fs::File::options().write(true).open(file).unwrap().set_modified(later).unwrap();
+        assert!(asked.resolver().is_err(), "it names nobody");
+        fs::remove_file(file).unwrap();
+    }
+
+    #[test]
+    fn the_configurations_servers_need_no_file() {
+        let settings = Resolver { servers: vec!["192.0.2.9:53".parse().unwrap()], ..Resolver::default() };
+        let asked = Asked::new(settings, Path::new("/nowhere"));
+        assert!(asked.resolver().is_ok());
     }
 }
