@@ -315,7 +315,7 @@ impl Steward {
                 self.adopt(text, now);
             }
             Err(error) => {
-                self.notice(now, format!("the configuration that was replaced can't be read: {error}"))
+                self.notice(now, format!("the configuration that was replaced can't be read: {error}"));
             }
         }
     }
