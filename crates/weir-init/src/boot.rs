@@ -174,6 +174,8 @@ fn load(notices: &mut Vec<String>, teller: &Teller) -> (Devices, String) {
     };
     let mut loader = Loader::open();
     let looked = coldplug(&mut loader, uevents.as_ref());
+    // The kernel would ask for it when STATE is mounted, by a process of its own.
+    loader.load("ext4");
     notices.extend(loader.take_faults());
     let text = format!("{} loaded for {} devices", loader.loaded(), looked.devices);
     let devices = uevents.map(|uevents| Devices::watch(uevents, loader, teller.clone())).unwrap_or_default();
