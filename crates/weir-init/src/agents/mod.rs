@@ -22,8 +22,8 @@ use crate::Teller;
 use crate::network::InterfaceStatus;
 use crate::sources::Machine;
 
-/// An agent's stack; the deepest of them fills a message of 8 KiB and a JSON document.
-const STACK_BYTES: usize = 128 << 10;
+/// An agent's stack: the deepest of them reads JSON as deep as its parser allows. What is not touched costs nothing.
+const STACK_BYTES: usize = 256 << 10;
 /// How long an agent waits before it tries again what failed.
 const RETRY: Duration = Duration::from_secs(5);
 

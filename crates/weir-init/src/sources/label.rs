@@ -33,12 +33,14 @@ const ISO_IDENTIFIER: &[u8] = b"\x01CD001\x01";
 const ISO_LABEL_AT: usize = ISO_DESCRIPTOR_AT + 40;
 const ISO_LABEL_BYTES: usize = 32;
 
-/// Where FAT's boot sector has its mark, and for both kinds (12 and 16; 32) the extended boot signature and the label
-/// behind it.
+/// Where FAT's boot sector has its mark, the size of a table if it is FAT12 or FAT16 (FAT32 has zero there), and for
+/// each the extended boot signature and the label.
 const FAT_MARK_AT: usize = 0x1fe;
 const FAT_MARK: &[u8] = &[0x55, 0xaa];
 const FAT_SIGNATURE: u8 = 0x29;
-const FAT_PLACES: &[(usize, usize, &[u8])] = &[(0x26, 0x2b, b"FAT1"), (0x42, 0x47, b"FAT32")];
+const FAT_SIZE_AT: usize = 0x16;
+const FAT16_PLACES: (usize, usize) = (0x26, 0x2b);
+const FAT32_PLACES: (usize, usize) = (0x42, 0x47);
 const FAT_LABEL_BYTES: usize = 11;
 
 /// The bytes of a disk's beginning that [`read`] looks at.
@@ -62,12 +64,10 @@ fn fat(start: &[u8]) -> Option<String> {
     if start.get(FAT_MARK_AT..FAT_MARK_AT + 2)? != FAT_MARK {
         return None;
     }
-    let (_, label_at, _) = FAT_PLACES.iter().find(|(signature_at, label_at, kind)| {
-        let kind_at = label_at + FAT_LABEL_BYTES;
-        start.get(*signature_at) == Some(&FAT_SIGNATURE)
-            && start.get(kind_at..).is_some_and(|rest| rest.starts_with(kind))
-    })?;
-    text(start, *label_at, FAT_LABEL_BYTES)
+    let is_fat32 = start.get(FAT_SIZE_AT..FAT_SIZE_AT + 2)? == [0, 0];
+    let (signature_at, label_at) = if is_fat32 { FAT32_PLACES } else { FAT16_PLACES };
+    start.get(signature_at).filter(|signature| **signature == FAT_SIGNATURE)?;
+    text(start, label_at, FAT_LABEL_BYTES)
 }
 
 fn text(start: &[u8], at: usize, bytes: usize) -> Option<String> {
@@ -89,12 +89,11 @@ pub(super) mod tests {
         start
     }
 
-    fn fat_start(place: usize, kind: &[u8], label: &[u8; 11]) -> Vec<u8> {
-        let (signature_at, label_at, _) = FAT_PLACES[place];
+    fn fat_start(table_sectors: u8, (signature_at, label_at): (usize, usize), label: &[u8; 11]) -> Vec<u8> {
         let mut start = vec![0; 512];
+        start[FAT_SIZE_AT] = table_sectors;
         start[signature_at] = FAT_SIGNATURE;
         start[label_at..][..11].copy_from_slice(label);
-        start[label_at + 11..][..kind.len()].copy_from_slice(kind);
         start[FAT_MARK_AT..][..2].copy_from_slice(FAT_MARK);
         start
     }
@@ -102,9 +101,9 @@ pub(super) mod tests {
     #[test]
     fn labels_are_where_the_file_systems_have_them() {
         assert_eq!(read(&iso_start("cidata")), Some((FileSystem::Iso9660, "cidata".to_owned())));
-        let fat16 = fat_start(0, b"FAT16   ", b"CIDATA     ");
+        let fat16 = fat_start(20, FAT16_PLACES, b"CIDATA     ");
         assert_eq!(read(&fat16), Some((FileSystem::Vfat, "CIDATA".to_owned())));
-        let fat32 = fat_start(1, b"FAT32   ", b"config-2   ");
+        let fat32 = fat_start(0, FAT32_PLACES, b"config-2   ");
         assert_eq!(read(&fat32), Some((FileSystem::Vfat, "config-2".to_owned())));
         assert_eq!(read(&[0; BYTES]), None);
     }

@@ -4,7 +4,6 @@
 //! source reads at most what [`text::BYTES_MAX`] allows, and nothing here writes to a disk or judges the
 //! configuration: a seed is decoded text, [`weir_config::parse`] has the word on it.
 
-mod cards;
 mod cmdline;
 mod configdrive;
 mod disk;
@@ -13,6 +12,7 @@ mod fw_cfg;
 mod hyperv;
 mod label;
 mod machine;
+mod names;
 mod network_config;
 mod nocloud;
 mod ovf;
@@ -23,17 +23,18 @@ mod vmware;
 mod xenstore;
 mod yaml;
 
+use std::cell::OnceCell;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use weir_config::model::Interface;
 
-use disk::Kind;
+use disk::{Kind, Labelled};
 use fault::Fault;
 pub(crate) use machine::Machine;
 
-/// How long a disk with first-boot data is waited for where nothing else answered: drivers of SATA, SCSI and USB
-/// look for their disks in the background.
+/// How long a disk with first-boot data is waited for where nothing else answered and one may still come
+/// ([`disk::may_come`]).
 const DISK_WAIT: Duration = Duration::from_secs(1);
 
 /// What a source gave.
@@ -46,7 +47,7 @@ pub struct Seed {
     /// Used where the file has no `system.hostname`.
     pub hostname: Option<String>,
     /// Used where the file has no `system.interfaces`: cloud-init's network-config, OVF properties, `ip=`. One that
-    /// named no card matches the first that is left; only where there is none does it match by nothing at all.
+    /// matches by nothing at all means the first card that no other one means.
     pub interfaces: Vec<Interface>,
     /// Used where the file has no `system.name_servers`.
     pub name_servers: Vec<IpAddr>,
@@ -83,7 +84,6 @@ pub struct Search {
 }
 
 /// What the search may do beside reading.
-#[expect(missing_debug_implementations, reason = "a function has nothing to show")]
 pub struct Options<'a> {
     /// How long a disk that is not there yet is waited for; zero: not at all.
     pub disk_wait: Duration,
@@ -104,26 +104,44 @@ pub fn search() -> Search {
 }
 
 /// Asks the sources in their order; where none has anything, those that are disks again, whenever one has appeared,
-/// until the wait is over.
+/// until none can come any more or the wait is over.
 #[must_use]
 pub fn search_with(options: &Options<'_>) -> Search {
     let machine = Machine::here();
     let begun = Instant::now();
-    let mut search = ask(TABLE, &machine, options);
     let mut known = disk::names(&machine);
-    while search.found.is_none() && begun.elapsed() < options.disk_wait {
-        std::thread::sleep(DISK_POLL);
+    let mut search = ask(TABLE, &machine, options);
+    while search.found.is_none() {
+        // Before the disks are looked at: what appears in between is then seen in the next round.
+        let is_last = begun.elapsed() >= options.disk_wait || !disk::may_come(&machine);
         let names = disk::names(&machine);
-        if names == known {
-            continue;
+        if names != known {
+            known = names;
+            let again = ask(DISKS, &machine, options);
+            search.found = again.found;
+            search.faults.retain(|(source, _)| DISKS.iter().all(|disk| disk.name != *source));
+            search.faults.extend(again.faults);
         }
-        known = names;
-        let again = ask(DISKS, &machine, options);
-        search.found = again.found;
-        search.faults.retain(|(source, _)| DISKS.iter().all(|disk| disk.name != *source));
-        search.faults.extend(again.faults);
+        if is_last {
+            break;
+        }
+        std::thread::sleep(DISK_POLL);
+    }
+    if let Some(found) = &mut search.found {
+        fill_in(&mut found.seed, cmdline::ask(&machine));
     }
     search
+}
+
+/// `ip=` counts whatever else there is, as long as that says nothing of the network: who wrote it meant it.
+fn fill_in(seed: &mut Seed, given: Answer) {
+    let Some((_, mut given)) = given.found.filter(|_| seed.interfaces.is_empty()) else { return };
+    names::settle(&mut given.interfaces);
+    seed.interfaces = given.interfaces;
+    seed.hostname = seed.hostname.take().or(given.hostname);
+    if seed.name_servers.is_empty() {
+        seed.name_servers = given.name_servers;
+    }
 }
 
 /// Has the source forget what it gave, where it can, as there may be secrets in it; to be called when it is safely
@@ -150,7 +168,21 @@ const DISK_POLL: Duration = Duration::from_millis(50);
 /// A source.
 struct Source {
     name: &'static str,
-    ask: fn(&Machine, &Options<'_>) -> Answer,
+    ask: fn(&Asking<'_>) -> Answer,
+}
+
+/// What the sources work with.
+struct Asking<'a> {
+    machine: &'a Machine,
+    options: &'a Options<'a>,
+    /// Looking at all disks takes its time, and two sources do.
+    labelled: OnceCell<Vec<Labelled>>,
+}
+
+impl<'a> Asking<'a> {
+    fn new(machine: &'a Machine, options: &'a Options<'a>) -> Self {
+        Self { machine, options, labelled: OnceCell::new() }
+    }
 }
 
 /// What one source says.
@@ -165,30 +197,30 @@ struct Answer {
 /// In the order of precedence: what only this hypervisor can have been told for this machine goes before what may lie
 /// about on a disk, and the command line, which an image may carry, comes last.
 const TABLE: &[Source] = &[
-    Source { name: "fw_cfg", ask: |machine, _| fw_cfg::ask(machine) },
-    Source { name: "smbios", ask: |machine, _| smbios::ask(machine) },
+    Source { name: "fw_cfg", ask: |asking| fw_cfg::ask(asking.machine) },
+    Source { name: "smbios", ask: |asking| smbios::ask(asking.machine) },
     Source { name: "vmware", ask: vmware::ask },
-    Source { name: "hyperv", ask: |machine, _| hyperv::ask(machine) },
-    Source { name: "xenstore", ask: |machine, _| xenstore::ask(machine) },
+    Source { name: "hyperv", ask: |asking| hyperv::ask(asking.machine) },
+    Source { name: "xenstore", ask: |asking| xenstore::ask(asking.machine) },
     NOCLOUD,
     CONFIG_DRIVE,
-    Source { name: "cmdline", ask: |machine, _| cmdline::ask(machine) },
+    Source { name: "cmdline", ask: |asking| cmdline::ask(asking.machine) },
 ];
 
 /// Those that may appear late.
 const DISKS: &[Source] = &[NOCLOUD, CONFIG_DRIVE];
-const NOCLOUD: Source =
-    Source { name: "nocloud", ask: |machine, options| disk::ask(Kind::NoCloud, machine, options) };
+const NOCLOUD: Source = Source { name: "nocloud", ask: |asking| disk::ask(Kind::NoCloud, asking) };
 const CONFIG_DRIVE: Source =
-    Source { name: "configdrive", ask: |machine, options| disk::ask(Kind::ConfigDrive, machine, options) };
+    Source { name: "configdrive", ask: |asking| disk::ask(Kind::ConfigDrive, asking) };
 
 fn ask(table: &[Source], machine: &Machine, options: &Options<'_>) -> Search {
     let mut search = Search::default();
+    let asking = Asking::new(machine, options);
     for source in table {
-        let answer = (source.ask)(machine, options);
+        let answer = (source.ask)(&asking);
         search.faults.extend(answer.faults.into_iter().map(|fault| (source.name, fault.to_string())));
         if let Some((place, mut seed)) = answer.found.filter(|(_, seed)| !seed.is_empty()) {
-            cards::settle(machine, &mut seed.interfaces);
+            names::settle(&mut seed.interfaces);
             search.found = Some(Found { source: source.name, place, seed });
             break;
         }
@@ -207,5 +239,56 @@ impl Answer {
             }
             Err(problem) => Self { found: None, faults: vec![Fault::new(place, problem)] },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use machine::tests::Folder;
+
+    const FW_CFG: &str = "sys/firmware/qemu_fw_cfg/by_name/opt/weir/config/raw";
+
+    fn search(folder: &Folder) -> Search {
+        ask(TABLE, &folder.machine(), &Options::default())
+    }
+
+    #[test]
+    fn the_first_that_has_something_answers() {
+        let folder =
+            Folder::new("first").with("proc/cmdline", "weir.config=dmVyc2lvbjogMQo= ip=192.0.2.10:::24");
+        assert_eq!(search(&folder).found.map(|found| found.source), Some("cmdline"));
+        let folder = folder.with(FW_CFG, "version: 1\n");
+        assert_eq!(search(&folder).found.map(|found| found.source), Some("fw_cfg"));
+        assert!(search(&Folder::new("nothing")).found.is_none());
+    }
+
+    #[test]
+    fn a_broken_one_is_told_and_the_next_one_is_asked() {
+        let folder = Folder::new("broken")
+            .with("proc/cmdline", "weir.config=dmVyc2lvbjogMQo=")
+            .with(FW_CFG, "#cloud-config\n");
+        let Search { found, faults } = search(&folder);
+        assert_eq!(found.map(|found| found.source), Some("cmdline"));
+        let [(source, text)] = faults.as_slice() else { panic!("{faults:?}") };
+        assert_eq!(*source, "fw_cfg");
+        assert!(
+            text.starts_with("opt/weir/config: a #cloud-config, which only cloud-init understands"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn ip_fills_in_what_the_others_leave() {
+        let folder = Folder::new("fill").with("proc/cmdline", "ip=192.0.2.10:::24:lb1");
+        let mut seed = Seed { hostname: Some("lb2".to_owned()), ..Seed::default() };
+        fill_in(&mut seed, cmdline::ask(&folder.machine()));
+        assert_eq!((seed.interfaces.len(), seed.hostname.as_deref()), (1, Some("lb2")));
+        let before = seed.clone();
+        fill_in(
+            &mut seed,
+            cmdline::ask(&Folder::new("fill-2").with("proc/cmdline", "ip=198.51.100.1:::24").machine()),
+        );
+        assert_eq!(seed, before);
     }
 }

@@ -16,7 +16,7 @@ pub(super) fn read(machine: &Machine, place: &str, file: ReadFile<'_>) -> Answer
 }
 
 fn read_with(place: &str, file: ReadFile<'_>, mac_of: network_config::MacOf<'_>) -> Answer {
-    let mut reader = Reader { place, file, seed: Seed::default(), faults: Vec::new() };
+    let mut reader = Reader::new(place, file);
     reader.user_data("user-data");
     reader.meta_data("meta-data");
     if let Some(document) = reader.document("network-config") {

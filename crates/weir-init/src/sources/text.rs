@@ -83,13 +83,11 @@ fn looks_like_base64(bytes: &[u8]) -> bool {
 }
 
 fn base64(bytes: &[u8]) -> Result<Vec<u8>, Problem> {
-    let packed: Vec<u8> = bytes.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    let mut packed: Vec<u8> = bytes.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
     // Tools disagree about the padding; nothing hangs on it.
-    let unpadded = packed.trim_ascii_end();
-    let end = unpadded.iter().rposition(|&byte| byte != b'=').map_or(0, |last| last + 1);
-    let mut padded = unpadded[..end].to_vec();
-    padded.resize(padded.len().next_multiple_of(4), b'=');
-    BASE64.decode(&padded).map_err(|error| Problem::NotBase64(error.to_string()))
+    packed.truncate(packed.iter().rposition(|&byte| byte != b'=').map_or(0, |last| last + 1));
+    packed.resize(packed.len().next_multiple_of(4), b'=');
+    BASE64.decode(&packed).map_err(|error| Problem::NotBase64(error.to_string()))
 }
 
 fn gunzip(bytes: &[u8]) -> Result<Vec<u8>, Problem> {

@@ -10,7 +10,7 @@ use crate::agents::vmware::rpc::{Channel, RPCI_PORT, RpcError, Rpci, connect};
 use super::fault::{Fault, Problem};
 use super::text::{Encoding, decode, weir_file};
 use super::yaml::Node;
-use super::{Answer, Machine, Options, Seed, network_config, nocloud, ovf};
+use super::{Answer, Asking, Seed, network_config, nocloud, ovf};
 
 const CONFIG: &str = "guestinfo.weir.config";
 const USER_DATA: &str = "guestinfo.userdata";
@@ -21,11 +21,12 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// The vSockets of VMware; nothing on the bus asks for them by name.
 const MODULE: &str = "vmw_vsock_vmci_transport";
 
-pub(super) fn ask(machine: &Machine, options: &Options<'_>) -> Answer {
+pub(super) fn ask(asking: &Asking<'_>) -> Answer {
+    let machine = asking.machine;
     if !vmware::is_there(machine) {
         return Answer::default();
     }
-    (options.load_module)(MODULE);
+    (asking.options.load_module)(MODULE);
     let host = connect(RPCI_PORT, LIMIT).map(Channel::new);
     let answer = host.and_then(|mut host| read(&mut host, &|name| nocloud::card_of(machine, name)));
     answer.unwrap_or_else(|error| Answer {

@@ -234,6 +234,22 @@ mod tests {
         assert!(ask(&"x".repeat(LINE_BYTES_MAX + 1)).0.contains("at most 65536"));
     }
 
+    #[test]
+    fn an_agent_s_stack_is_enough_for_the_deepest_request() {
+        let deep = "[".repeat(10_000);
+        let allowed = format!(
+            r#"{{"execute":"guest-sync","arguments":{{"id":{}{}}}}}"#,
+            "[".repeat(120),
+            "]".repeat(120)
+        );
+        let run = move || {
+            assert!(ask(&format!(r#"{{"execute":"guest-ping","arguments":{deep}"#)).0.contains("not JSON"));
+            assert!(ask(&allowed).0.contains("[[]]"));
+        };
+        let thread = std::thread::Builder::new().stack_size(crate::agents::STACK_BYTES).spawn(run);
+        thread.unwrap().join().unwrap();
+    }
+
     proptest! {
         #[test]
         fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {

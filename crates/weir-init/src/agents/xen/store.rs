@@ -150,6 +150,8 @@ pub(crate) mod tests {
     #[derive(Debug, Default)]
     pub(crate) struct Fake {
         pub(crate) entries: BTreeMap<String, String>,
+        /// What no guest may write.
+        forbidden: Option<&'static str>,
         answers: Vec<u8>,
     }
 
@@ -159,9 +161,16 @@ pub(crate) mod tests {
             self
         }
 
+        pub(crate) fn forbidding(self, prefix: &'static str) -> Self {
+            Self { forbidden: Some(prefix), ..self }
+        }
+
         fn answer(&mut self, kind: u32, body: &[u8]) -> (u32, Vec<u8>) {
             let text = String::from_utf8(body.to_vec()).unwrap();
             let (path, value) = text.split_once('\0').unwrap();
+            if kind == WRITE && self.forbidden.is_some_and(|prefix| path.starts_with(prefix)) {
+                return (ERROR, b"EACCES\0".to_vec());
+            }
             let found = match kind {
                 READ => self.entries.get(path).map(|value| value.clone().into_bytes()),
                 DIRECTORY => {
