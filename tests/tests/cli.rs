@@ -210,6 +210,16 @@ fn the_contracts_example_serves_unchanged() {
 }
 
 #[test]
+fn the_machines_own_settings_are_left_alone_on_a_host() {
+    let system = "system: { hostname: never, interfaces: { lan: { match: { driver: none } } } }\n";
+    let weir = Weir::start(&format!("{system}{}", weir_tests::one_pool("{ servers: [127.0.0.1:1] }")));
+    weir.await_said("`system` in the file is for the appliance");
+    assert!(weir.admin().get("/api/v1/config").text().contains("hostname: never"));
+    let told = weir.admin().json("/api/v1/system");
+    assert!(told["hostname"] != "never" && told["appliance"].is_null(), "{told}");
+}
+
+#[test]
 fn the_demo_balances_three_servers_on_its_own() {
     let mut command = weir();
     command.args(["demo", "--bind", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);

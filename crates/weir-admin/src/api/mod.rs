@@ -7,6 +7,7 @@ mod body;
 mod check;
 mod config;
 mod health;
+mod login;
 mod page;
 mod path;
 mod pools;
@@ -44,8 +45,15 @@ pub(crate) async fn answer(operator: &Rc<Operator>, request: Request<Incoming>) 
 
 async fn dispatch(operator: &Rc<Operator>, request: Request<Incoming>) -> Result<Answer, Problem> {
     let found = routes::find(request.method(), request.uri().path());
-    if !found.is_open() {
-        access::check(operator, &request)?;
+    if !found.is_open()
+        && let Err(refusal) = access::check(operator, &request)
+    {
+        let asks_for_token = refusal.is_for_want_of_a_token();
+        return if asks_for_token && login::is_person(request.method(), request.headers()) {
+            Ok(login::page(refusal))
+        } else {
+            Err(refusal)
+        };
     }
     let (endpoint, segments) = match found {
         Found::Route(route, segments) => (route.endpoint, segments),
@@ -54,7 +62,7 @@ async fn dispatch(operator: &Rc<Operator>, request: Request<Incoming>) -> Result
     };
     let Segments { pool, server } = segments.decode()?;
     match endpoint {
-        Endpoint::Page => Ok(page::get(operator)),
+        Endpoint::Page => page::get(operator).await,
         Endpoint::Healthz => Ok(health::healthz()),
         Endpoint::Readyz => Ok(health::readyz(operator)),
         Endpoint::Metrics => Ok(text("text/plain; version=0.0.4; charset=utf-8", metrics::render(operator))),

@@ -126,6 +126,10 @@ impl Problem {
         Self { allow: Some(allow), ..problem }
     }
 
+    pub(crate) fn is_for_want_of_a_token(&self) -> bool {
+        self.kind == Kind::NoToken
+    }
+
     pub(crate) fn with_diagnostics(self, diagnostics: Vec<Diagnostic>) -> Self {
         Self { diagnostics, ..self }
     }

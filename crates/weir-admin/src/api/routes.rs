@@ -55,7 +55,12 @@ const fn get(path: &'static str, endpoint: Endpoint, gives: Media, summary: &'st
 
 /// Every route. Requests with HEAD are those with GET.
 pub(crate) static ROUTES: &[Route] = &[
-    get("/", Endpoint::Page, Media::Html, "A page for people: listeners, pools, servers and their health"),
+    get(
+        "/",
+        Endpoint::Page,
+        Media::Html,
+        "A page for people: servers and their health, the machine, notices",
+    ),
     get("/healthz", Endpoint::Healthz, Media::Json("Alive"), "200 while the process lives; needs no token"),
     Route {
         refusals: &[503],

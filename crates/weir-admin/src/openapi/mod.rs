@@ -20,6 +20,7 @@ pub(crate) fn document() -> Value {
             "title": "Weir admin API",
             "version": env!("CARGO_PKG_VERSION"),
             "description": "On the admin address only. Every GET answers HEAD as well. \
+                            A browser without the token (Accept: text/html) is answered 401 with a page that asks for it. \
                             Errors are problem documents (RFC 9457).",
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
         },

@@ -16,8 +16,8 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::Value;
 
-use self::disks::Disk;
-use self::interfaces::Interface;
+pub(crate) use self::disks::Disk;
+pub(crate) use self::interfaces::Interface;
 use self::machine::{Cpus, Memory};
 use self::tree::Tree;
 

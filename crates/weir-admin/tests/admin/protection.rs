@@ -71,6 +71,33 @@ fn the_token_opens_everything_and_nothing_else_does() {
 }
 
 #[test]
+fn a_browser_is_asked_for_the_token_and_told_nothing_else() {
+    let file = TokenFile::new("browser");
+    with(&file.config(), async |weir| {
+        let accept = "Accept: text/html,application/xhtml+xml,*/*;q=0.8\r\n";
+        for path in ["/", "/api/v1/stats", "/nothing"] {
+            let reply = weir.ask("GET", path, accept, "").await;
+            assert_eq!(reply.status, 401);
+            assert_eq!(reply.field("content-type"), Some("text/html; charset=utf-8"));
+            assert_eq!(reply.field("www-authenticate"), Some("Bearer realm=\"weir\""));
+            let policy = reply.field("content-security-policy").unwrap();
+            assert!(
+                policy.contains("default-src 'none'") && policy.contains("script-src 'sha256-"),
+                "{policy}"
+            );
+            assert!(
+                reply.body.contains("type=\"password\"") && !reply.body.contains("127.0.0.1:9"),
+                "{path}"
+            );
+        }
+        // The same page as anywhere, once the token is there; and no page for who would change something.
+        let reply = weir.ask("GET", "/", &format!("{accept}{}", bearer(TOKEN)), "").await;
+        assert!(reply.status == 200 && reply.body.contains("<h2>Listeners</h2>"));
+        weir.ask("PUT", "/api/v1/config", accept, PLAIN).await.problem(401);
+    });
+}
+
+#[test]
 fn a_reload_changes_the_token() {
     let file = TokenFile::new("changes");
     with(&file.config(), async |weir| {

@@ -7,11 +7,13 @@
 //!
 //! It waits for nobody: a network that does not answer leaves a card without an address, asked for again for ever.
 
+mod announce;
 mod card;
 mod desired;
 mod dhcp;
 pub mod ip_argument;
 mod kernel;
+mod meant;
 mod names;
 mod netlink;
 mod owner;

@@ -11,12 +11,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use weir_config::model::{Interface, InterfaceMatch, MacAddress};
+use weir_config::model::MacAddress;
 
-use super::card::{Card, assign};
+use super::announce::Announced;
+use super::card::Card;
 use super::desired::{Desired, Wish};
 use super::dhcp::{self, Client};
 use super::kernel::{self, Place};
+use super::meant::Meant;
 use super::names::{Names, is_host_name};
 use super::netlink::objects::{Address, Link, Route, Rule};
 use super::netlink::{Netlink, Notifications};
@@ -61,6 +63,7 @@ struct Known {
     mtu: u32,
     client: Option<Client>,
     learned: Learned,
+    announced: Announced,
     /// As they were set last, under which name.
     settings: Option<(String, Wanted)>,
     failure: Option<String>,
@@ -86,15 +89,6 @@ struct Tables {
     addresses: Vec<Address>,
     routes: Vec<Route>,
     rules: Vec<Rule>,
-}
-
-/// What one card is, and what it is to be.
-struct Meant {
-    card: Card,
-    /// None: the plan has others and not this one.
-    interface: Option<Interface>,
-    /// Its place among those that are given something.
-    order: u32,
 }
 
 impl Owner {
@@ -238,6 +232,7 @@ impl Owner {
             }
             tables = self.read_tables()?;
         }
+        self.announce(&tables);
         self.conclude(&tables, now);
         Ok(())
     }
@@ -273,6 +268,7 @@ impl Owner {
                     mtu: card.mtu,
                     client: None,
                     learned: Learned::default(),
+                    announced: Announced::default(),
                     settings: None,
                     failure: None,
                 }
@@ -283,34 +279,8 @@ impl Owner {
         }
     }
 
-    /// Each card with what the plan means it to be, those that are given something first, in the plan's order.
     fn meant(&self, cards: &[Card]) -> Vec<Meant> {
-        let interfaces = self.plan.as_ref().map_or(&[][..], |plan| plan.interfaces.as_slice());
-        let one = |card: &Card, interface, order: usize| Meant {
-            card: card.clone(),
-            interface,
-            order: u32::try_from(order).unwrap_or(u32::MAX),
-        };
-        if interfaces.is_empty() {
-            return cards
-                .iter()
-                .enumerate()
-                .map(|(order, card)| one(card, Some(automatic(card)), order))
-                .collect();
-        }
-        let assigned = assign(interfaces, cards);
-        let mut meant = Vec::with_capacity(cards.len());
-        for (interface, at) in interfaces.iter().zip(&assigned) {
-            if let Some(card) = at.and_then(|at| cards.get(at)) {
-                meant.push(one(card, Some(interface.clone()), meant.len()));
-            }
-        }
-        for (at, card) in cards.iter().enumerate() {
-            if !assigned.contains(&Some(at)) {
-                meant.push(one(card, None, meant.len()));
-            }
-        }
-        meant
+        Meant::all(self.plan.as_ref().map_or(&[], |plan| plan.interfaces.as_slice()), cards)
     }
 
     fn wishes<'a>(&'a self, meant: &'a [Meant], now: Duration) -> Vec<Wish<'a>> {
@@ -401,6 +371,19 @@ impl Owner {
         well
     }
 
+    fn announce(&mut self, tables: &Tables) {
+        for card in &tables.cards {
+            let Some(known) = self.known.get_mut(&card.index) else { continue };
+            let addresses =
+                tables.addresses.iter().filter(|address| address.index == card.index && address.ours);
+            let addresses = addresses.filter_map(|address| match address.net.addr() {
+                IpAddr::V4(address) => Some(address),
+                IpAddr::V6(_) => None,
+            });
+            known.announced.tell(&card.name, card.mac, card.up && card.carrier, &addresses.collect());
+        }
+    }
+
     /// The host name, the name servers, and what is told to others.
     fn conclude(&mut self, tables: &Tables, now: Duration) {
         let meant = self.meant(&tables.cards);
@@ -478,20 +461,6 @@ impl Owner {
         self.shared.changed.notify_all();
         // Where nobody listens any more, the network goes on all the same: the child has connections.
         let _ = self.teller.tell(Event::Network);
-    }
-}
-
-/// What a card is given where the file has no interfaces.
-fn automatic(card: &Card) -> Interface {
-    Interface {
-        name: card.name.as_str().into(),
-        matches: InterfaceMatch { mac: Some(card.mac), ..InterfaceMatch::default() },
-        dhcp: true,
-        slaac: true,
-        addresses: Vec::new(),
-        gateways: Vec::new(),
-        routes: Vec::new(),
-        mtu: None,
     }
 }
 

@@ -1,4 +1,5 @@
-//! The kernel's settings of each card, as one table with a reason for each row. Those of the whole machine are not here.
+//! The kernel's settings of each card, as one table with a reason for each row. Those that all cards share are in
+//! [`crate::settings`].
 
 use super::kernel;
 
@@ -30,18 +31,11 @@ const fn row(family: &'static str, key: &'static str, value: fn(Wanted) -> Strin
 
 /// In the order in which they are set: IPv6 is switched on last, as that sends the first question to routers.
 const TABLE: &[Row] = &[
-    // Neighbours learn at once that an address has moved to this machine: a clone, a new card.
+    // After a live migration, switches learn at once where the card is now.
     row("ipv4", "arp_notify", |_| "1".into()),
-    // Two cards in one network: each answers for its own addresses, and says which they are.
-    row("ipv4", "arp_ignore", |_| "1".into()),
-    row("ipv4", "arp_announce", |_| "2".into()),
     // An address that goes does not take the others of its network along.
     row("ipv4", "promote_secondaries", |_| "1".into()),
-    // With several cards a packet may come in where the main table would not send its answer; rules see to that one.
-    row("ipv4", "rp_filter", |_| "0".into()),
-    // A router on the way does not rewrite our routes.
-    row("ipv4", "accept_redirects", |_| "0".into()),
-    row("ipv6", "accept_redirects", |_| "0".into()),
+    // Neighbours learn at once that an address has moved to this machine: a clone, a new card.
     row("ipv6", "ndisc_notify", |_| "1".into()),
     row("ipv6", "accept_ra", |wanted| on(wanted.slaac)),
     row("ipv6", "autoconf", |wanted| on(wanted.slaac)),

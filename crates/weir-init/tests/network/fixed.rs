@@ -131,3 +131,19 @@ fn what_the_kernel_refuses_is_said() {
     machine.network.apply(plan(vec![lan]));
     machine.card("card0", "is well", |status| status.condition == "static");
 }
+
+/// As after a replaced appliance: the neighbour remembers the card of the old one.
+#[test]
+fn a_neighbour_learns_at_once_whose_the_address_is_now() {
+    let (Some(outside), Some(inside)) = (Namespace::new(), Namespace::new()) else { return };
+    outside.plug("wan0", &inside, "card0", MAC);
+    outside.ip("address add 192.0.2.1/24 dev wan0");
+    let machine = Machine::start(&inside);
+    machine.network.apply(plan(vec![interface("lan", MAC)]));
+    machine.card("card0", "is on", |status| status.carrier);
+    outside.ip("neighbour replace 192.0.2.5 lladdr 02:00:00:00:00:99 dev wan0 nud stale");
+    let mut lan = interface("lan", MAC);
+    lan.addresses = vec!["192.0.2.5/24".parse().unwrap()];
+    machine.network.apply(plan(vec![lan]));
+    eventually("the neighbour knows the new card", || outside.ip("neighbour show dev wan0").contains(MAC));
+}

@@ -365,4 +365,35 @@ pub(super) mod tests {
         question[0] = BOOT_REQUEST;
         assert_eq!(Answer::from_bytes(&question), None);
     }
+
+    /// Whatever a network sends: read or not, and nothing panics.
+    #[test]
+    fn changed_bytes_are_read_or_passed_over() {
+        let routes = [0, 10, 17, 0, 1, 24, 10, 229, 0, 10, 17, 0, 2, 8, 10, 0, 0, 0, 0];
+        let whole = answer(
+            Kind::Acknowledge,
+            1,
+            [10, 17, 0, 5],
+            &[
+                (1, &[255, 255, 0, 0]),
+                (52, &[3]),
+                (6, &[10, 0, 0, 1]),
+                (12, b"lb1"),
+                (121, &routes),
+                (26, &[5, 220]),
+            ],
+        );
+        let mut random = fastrand::Rng::with_seed(1);
+        for _ in 0..20_000 {
+            let mut bytes = whole.clone();
+            for _ in 0..random.usize(1..6) {
+                let at = random.usize(..bytes.len());
+                bytes[at] = random.u8(..);
+            }
+            bytes.truncate(random.usize(FIXED_BYTES..=whole.len()));
+            if let Some(answer) = Answer::from_bytes(&bytes) {
+                let _ = super::super::lease::Lease::from_answer(&answer, Some([10, 17, 0, 1].into()));
+            }
+        }
+    }
 }

@@ -16,3 +16,4 @@ mod socket;
 
 pub(super) use client::{Client, Event};
 pub(super) use lease::Lease;
+pub(super) use socket::Frames;

@@ -38,7 +38,7 @@ const FILTER: &[SockFilter] = &[
 
 /// Sends and reads frames on one card.
 #[derive(Debug)]
-pub(super) struct Frames(OwnedFd);
+pub(in crate::network) struct Frames(OwnedFd);
 
 impl Frames {
     pub(super) fn open(card: &str) -> io::Result<Self> {
@@ -50,7 +50,14 @@ impl Frames {
         Ok(Self(socket.into()))
     }
 
-    pub(super) fn send(&self, frame: &[u8]) -> io::Result<()> {
+    /// Only sends, whatever frames.
+    pub(in crate::network) fn for_sending(card: &str) -> io::Result<Self> {
+        let socket = Socket::new(Domain::PACKET, Type::RAW, None)?;
+        nix::sys::socket::bind(socket.as_raw_fd(), &link_address(card)?)?;
+        Ok(Self(socket.into()))
+    }
+
+    pub(in crate::network) fn send(&self, frame: &[u8]) -> io::Result<()> {
         rustix::net::send(&self.0, frame, SendFlags::empty())?;
         Ok(())
     }

@@ -39,7 +39,9 @@ const ROUTE_BYTES: usize = 12;
 const ETHERNET: u16 = 1;
 const UP: u32 = 0x1;
 const LOOPBACK: u32 = 0x8;
-const LOWER_UP: u32 = 0x1_0000;
+/// `IFF_RUNNING`: what is sent goes out. A driver says that there is a cable (`IFF_LOWER_UP`) a moment before, and what
+/// is sent in between is dropped.
+const RUNNING: u32 = 0x40;
 
 /// `RT_TABLE_MAIN`, `RT_TABLE_UNSPEC`.
 pub(in crate::network) const TABLE_MAIN: u32 = 254;
@@ -118,7 +120,7 @@ impl Link {
             mac: None,
             mtu: 0,
             up: flags & UP != 0,
-            carrier: flags & LOWER_UP != 0,
+            carrier: flags & RUNNING != 0,
             loopback: flags & LOOPBACK != 0,
             has_master: false,
             kind: None,
