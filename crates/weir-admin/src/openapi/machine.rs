@@ -47,6 +47,11 @@ pub(super) fn all() -> Value {
             ("speed_mbps", maybe(number("Megabits a second, where the card says"))),
             ("rx_queues", number("Queues of what comes in")),
             ("tx_queues", number("Queues of what goes out")),
+            ("offloads", json!({
+                "type": ["array", "null"],
+                "items": { "type": "string" },
+                "description": "What is on of what its driver can take over, by ethtool's names",
+            })),
             ("addresses", json!({
                 "type": "array",
                 "items": { "type": "string" },

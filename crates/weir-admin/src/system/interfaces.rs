@@ -26,18 +26,27 @@ pub(crate) struct Interface {
     pub(crate) speed_mbps: Option<u32>,
     pub(crate) rx_queues: usize,
     pub(crate) tx_queues: usize,
+    /// What is on of what its driver can take over, by ethtool's names; null where the kernel does not tell.
+    pub(crate) offloads: Option<Vec<String>>,
     /// With the length of their prefix.
     pub(crate) addresses: Vec<String>,
 }
 
 /// Every card but the loopback one, as the firmware counted them, then what is no device.
-pub(super) fn all(tree: &Tree, addresses: &Addresses) -> Vec<Interface> {
+pub(super) fn all(
+    tree: &Tree,
+    addresses: &Addresses,
+    offloads: impl Fn(&str) -> Option<Vec<String>>,
+) -> Vec<Interface> {
     let names = tree.folders("sys/class/net").into_iter().filter(|name| name != "lo");
     let mut all: Vec<_> = names
         .map(|name| {
             let device = tree.resolve(format!("sys/class/net/{name}/device"));
             let whole = device.as_deref().map(|device| device.to_string_lossy().into_owned());
-            ((whole.is_none(), whole), one(tree, &name, device.as_deref(), addresses))
+            (
+                (whole.is_none(), whole),
+                Interface { offloads: offloads(&name), ..one(tree, &name, device.as_deref(), addresses) },
+            )
         })
         .collect();
     all.sort_by(|(a, one), (b, other)| (a, &one.name).cmp(&(b, &other.name)));
@@ -63,6 +72,7 @@ fn one(tree: &Tree, name: &str, device: Option<&Path>, addresses: &Addresses) ->
         speed_mbps: tree.number::<u32>(at("speed")), // -1 where nobody knows
         rx_queues: count("rx-"),
         tx_queues: count("tx-"),
+        offloads: None,
         addresses: of(addresses, name),
     }
 }
@@ -148,9 +158,10 @@ mod tests {
             speed_mbps: None,
             rx_queues: 2,
             tx_queues: 2,
+            offloads: Some(vec!["rx-gro".into()]),
             addresses: vec!["10.0.2.15/24".into()],
         };
-        assert_eq!(all(&machine.0, &addresses), [expected]);
+        assert_eq!(all(&machine.0, &addresses, |_| Some(vec!["rx-gro".into()])), [expected]);
     }
 
     #[test]
@@ -172,7 +183,7 @@ mod tests {
             }
         }
         machine.file("sys/class/net/bonding_masters", "");
-        let all = all(&machine.0, &Vec::new());
+        let all = all(&machine.0, &Vec::new(), |_| None);
         let told: Vec<_> = all
             .iter()
             .map(|one| (one.name.as_str(), one.path.as_deref(), one.driver.as_deref(), one.module.as_deref()))

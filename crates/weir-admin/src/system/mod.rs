@@ -9,6 +9,7 @@ mod firmware;
 mod hypervisor;
 mod interfaces;
 mod machine;
+mod offloads;
 mod tree;
 
 use std::path::Path;
@@ -19,6 +20,7 @@ use serde_json::Value;
 pub(crate) use self::disks::Disk;
 pub(crate) use self::interfaces::Interface;
 use self::machine::{Cpus, Memory};
+use self::offloads::Ethtool;
 use self::tree::Tree;
 
 /// The largest status of process 1 that is read.
@@ -48,6 +50,7 @@ impl System {
     /// Reads it all, which may take a moment: not for the main thread. `appliance` is the folder of process 1's status.
     pub(crate) fn now(uptime_seconds: u64, appliance: Option<&Path>) -> Self {
         let tree = Tree::new("/");
+        let ethtool = Ethtool::open();
         let hypervisor = hypervisor::detect(&tree, &hypervisor::signatures());
         let firmware = firmware::detect(&tree, hypervisor);
         Self {
@@ -60,7 +63,7 @@ impl System {
             firmware: firmware.as_str(),
             cpus: Cpus::of(&tree),
             memory: Memory::of(&tree),
-            interfaces: interfaces::all(&tree, &addresses::all()),
+            interfaces: interfaces::all(&tree, &addresses::all(), |name| ethtool.as_ref()?.active(name)),
             disks: disks::all(&tree),
             appliance: appliance.and_then(status),
         }
