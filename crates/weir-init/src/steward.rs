@@ -28,8 +28,9 @@ use crate::{Event, Power, console, grubenv, power};
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 /// How long a child may take to serve.
 const START_MAX: Duration = Duration::from_secs(120);
-/// How long changes are gathered before the box is shown again.
-const GATHER: Duration = Duration::from_millis(400);
+/// How long changes are gathered before the box is shown for the first time, and again.
+const GATHER_FIRST: Duration = Duration::from_millis(200);
+const GATHER: Duration = Duration::from_secs(3);
 /// What draining may take beyond the configuration's own bound.
 const DRAIN_MORE: Duration = Duration::from_secs(5);
 /// Notices that are kept; the latest.
@@ -315,7 +316,7 @@ impl Steward {
                 self.adopt(text, now);
             }
             Err(error) => {
-                self.notice(now, format!("the configuration that was replaced can't be read: {error}"))
+                self.notice(now, format!("the configuration that was replaced can't be read: {error}"));
             }
         }
     }
@@ -380,7 +381,8 @@ impl Steward {
     /// The status file is written after this event; the box is shown once things calm down.
     fn changes(&mut self, now: Instant) {
         self.changed = true;
-        self.show_at = Some(now + GATHER);
+        let gather = if self.shown.is_empty() { GATHER_FIRST } else { GATHER };
+        self.show_at = Some(now + gather);
     }
 
     fn write_status(&mut self) {
@@ -417,7 +419,7 @@ impl Steward {
     }
 
     fn admin_shown(&self) -> summary::Admin {
-        let addresses: Vec<String> = self
+        let mut addresses: Vec<String> = self
             .status
             .network
             .iter()
@@ -425,6 +427,9 @@ impl Steward {
             .filter(|address| !summary::is_link_local(address))
             .filter_map(|address| Some(address.split_once('/')?.0.to_owned()))
             .collect();
+        // Two cards may have been given the same.
+        let mut seen = std::collections::HashSet::new();
+        addresses.retain(|address| seen.insert(address.clone()));
         configuration::admin_shown(self.config.as_ref(), &self.text, self.admin.as_ref(), &addresses)
     }
 
