@@ -5,7 +5,7 @@
 //! network, and the child, whose TLS wants a clock, all of them.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::mount::MountFlags;
 
@@ -30,6 +30,11 @@ const DISK_WAIT: Duration = Duration::from_secs(20);
 const DISK_WAIT_OTHERWISE: Duration = Duration::from_secs(1);
 /// How long the network may take before the child is started without.
 const NETWORK_WAIT: Duration = Duration::from_secs(10);
+/// How long the clock may take to be set by a server where the machine's own may be right: hypervisors' are, and what an
+/// answer that comes later changes is seconds.
+const CLOCK_WAIT_PLAUSIBLE: Duration = Duration::from_millis(500);
+/// 2026-01-01: a clock that shows less is not right (no battery, no hypervisor that sets it).
+const CLOCK_LEAST: Duration = Duration::from_secs(1_767_225_600);
 /// Names that we are called by.
 const LINKS: &[&str] = &["poweroff", "reboot", "shutdown", "halt", "modprobe"];
 /// Modules that no device asks for, and nobody waits for.
@@ -58,7 +63,7 @@ pub(crate) fn boot() -> ! {
     start.phase("settings", |_| ((), format!("{} kernel settings", settings::apply())));
     let devices = start.phase("modules", |notices| load(notices, &teller));
     let (disk, state) = start.phase("state", |notices| find_state(&devices, line, notices));
-    let store = Store::new(Path::new(state::AT));
+    let store = Store::new(Path::new(state::AT), state.condition != Condition::Memory);
     let chosen = start.phase("configuration", |notices| configure(&store, notices));
     let admin = start.phase("admin", keys);
     let network = start.phase("network", |_| connect(&teller, &chosen));
@@ -257,14 +262,17 @@ fn connect(teller: &Teller, chosen: &Chosen) -> (Network, String) {
     (network, text.to_owned())
 }
 
-/// Waits for it no longer than the configuration says, and not at all without a network.
+/// Waits for it no longer than the configuration says, hardly where it may be right as it is, and not at all without a
+/// network.
 fn set_clock(teller: &Teller, chosen: &Chosen, network: &Network) -> (Clock, String) {
     let time = configuration::time(chosen.config.as_ref());
     let offered = network.clone();
     let clock = Clock::start(&time, Box::new(move || offered.ntp_servers()), teller.clone());
     let connected =
         network.status().iter().any(|card| !card.addresses.iter().all(|a| summary::is_link_local(a)));
-    let text = if connected && clock.wait(time.wait) {
+    let plausible = SystemTime::now() >= SystemTime::UNIX_EPOCH + CLOCK_LEAST;
+    let wait = if plausible { time.wait.min(CLOCK_WAIT_PLAUSIBLE) } else { time.wait };
+    let text = if connected && clock.wait(wait) {
         clock.status().server.map_or_else(|| "set".to_owned(), |server| format!("set by {server}"))
     } else {
         "not set by a server yet; the machine's own is used".to_owned()

@@ -36,6 +36,8 @@ const DEFAULT_AT: &str = "/etc/weir/default.yaml";
 pub(crate) struct Store {
     folder: PathBuf,
     instance_id: PathBuf,
+    /// Whether what is written outlasts the machine's stop; only then may a source forget what it gave.
+    lasting: bool,
 }
 
 /// Something that was refused, and what is wrong with it.
@@ -84,8 +86,8 @@ impl Chosen {
 
 impl Store {
     /// In `state`, or wherever else there is room.
-    pub(crate) fn new(state: &Path) -> Self {
-        Self { folder: state.join("config"), instance_id: state.join("instance-id") }
+    pub(crate) fn new(state: &Path, lasting: bool) -> Self {
+        Self { folder: state.join("config"), instance_id: state.join("instance-id"), lasting }
     }
 
     /// The folder that the child may write to.
@@ -220,7 +222,9 @@ impl Store {
         let _ = std::fs::remove_file(self.last_good());
         self.remember(id)?;
         // There may be secrets in it, and it is ours now.
-        if let Err(error) = sources::forget(found) {
+        if self.lasting
+            && let Err(error) = sources::forget(found)
+        {
             crate::console::note(&format!("{} keeps the first-boot data: {error}", found.source));
         }
         let origin = Origin {
@@ -319,7 +323,7 @@ mod tests {
 
     fn store(folder: &Folder) -> Store {
         std::fs::create_dir_all(folder.path().join("config")).unwrap();
-        Store::new(folder.path())
+        Store::new(folder.path(), true)
     }
 
     fn search(config: &str, id: &str) -> Search {

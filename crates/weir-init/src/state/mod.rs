@@ -114,7 +114,7 @@ pub(crate) fn open(disk: Option<&Disk>) -> State {
             (in_memory(&mut notices), None)
         }
     };
-    make_room(&mut notices);
+    let condition = if make_room(&mut notices) { condition } else { copy_to_memory(&mut notices) };
     State { condition, device, notices }
 }
 
@@ -217,19 +217,32 @@ fn probe(root: &Path) -> io::Result<()> {
     }
 }
 
-/// Where there is no room, our own logs go first: the configuration must have its place.
-fn make_room(notices: &mut Vec<String>) {
+/// Where there is no room, our own logs go first: the configuration must have its place. Whether there is some now.
+fn make_room(notices: &mut Vec<String>) -> bool {
     if free_bytes() >= FREE_BYTES_MIN {
-        return;
+        return true;
     }
     for entry in std::fs::read_dir(Path::new(AT).join("log")).into_iter().flatten().flatten() {
         let _ = std::fs::remove_file(entry.path());
     }
-    notices.push(if free_bytes() >= FREE_BYTES_MIN {
-        "STATE was full; its logs were removed".into()
-    } else {
-        "STATE is full: what is set may be forgotten when the machine stops".into()
-    });
+    let roomy = free_bytes() >= FREE_BYTES_MIN;
+    if roomy {
+        notices.push("STATE was full; its logs were removed".into());
+    }
+    roomy
+}
+
+/// What a full STATE holds, in memory: the machine must come up with it, and be able to write.
+fn copy_to_memory(notices: &mut Vec<String>) -> Condition {
+    let kept = Salvage::take(Path::new(AT));
+    let condition = in_memory(notices);
+    let restored = kept.restore(Path::new(AT));
+    notices.push(format!(
+        "STATE is full, and not of logs: {restored} of its {} files are used from memory, and what is set now is forgotten \
+         when the machine stops; remove what others put there (attach the disk to another machine)",
+        kept.len()
+    ));
+    condition
 }
 
 /// Bytes that may still be written.
