@@ -255,7 +255,7 @@ impl Crowd<'_> {
                 if due > self.shared.at(now) || due >= self.shared.plan.end() {
                     return None;
                 }
-                self.shared.start + due
+                self.shared.start() + due
             }
         };
         if !self.shared.take_from_budget() {
