@@ -48,21 +48,25 @@ fn its_counts_are_the_origins() {
 
 #[test]
 fn its_rate_is_wrks() {
-    // Each answer takes 20 ms, so the rate is the target's, however much else this machine does.
+    // Each answer takes 20 ms, so the rate is the target's as far as this machine lets it be; what else runs here comes
+    // and goes, so the two take turns until the median of their ratios is steady.
     let origin = BenchOrigin::start(&["--threads", "1"]);
     let url = format!("http://{}/?s=1k&t=20", origin.address);
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    for _ in 0..3 {
+    let mut ratios = Vec::new();
+    while ratios.len() < 15 {
         let (outcome, _) = outcome(&["--users", "10", "--duration", "1s", "--threads", "1", &url]);
-        ours.push(outcome["rates"]["responses_per_second"].as_f64().unwrap());
+        let ours = outcome["rates"]["responses_per_second"].as_f64().unwrap();
         let wrk = installed("wrk").args(["-t1", "-c10", "-d1s", &url]).output().unwrap();
         let said = String::from_utf8_lossy(&wrk.stdout).into_owned();
-        let rate = said.lines().find_map(|line| line.strip_prefix("Requests/sec:")?.trim().parse().ok());
-        theirs.push(rate.unwrap_or_else(|| panic!("{said}")));
+        let theirs =
+            said.lines().find_map(|line| line.strip_prefix("Requests/sec:")?.trim().parse::<f64>().ok());
+        ratios.push(ours / theirs.unwrap_or_else(|| panic!("{said}")));
+        ratios.sort_by(f64::total_cmp);
+        if ratios.len() >= 3 && (ratios[ratios.len() / 2] - 1.0).abs() < 0.05 {
+            return;
+        }
     }
-    let best = |rates: &[f64]| rates.iter().copied().fold(0.0_f64, f64::max);
-    let (ours, theirs) = (best(&ours), best(&theirs));
-    assert!((ours / theirs - 1.0).abs() < 0.05, "{ours} and wrk's {theirs} requests a second");
+    panic!("requests a second over wrk's: {ratios:?}");
 }
 
 #[test]

@@ -162,7 +162,7 @@ fn help_names_every_command() {
     let output = run(&["--help"]);
     assert_eq!(output.status.code(), Some(0));
     let help = String::from_utf8_lossy(&output.stdout).into_owned();
-    for command in ["run", "check", "demo", "schema"] {
+    for command in ["run", "check", "demo", "schema", "bench"] {
         assert!(help.contains(command), "{help}");
     }
     assert_eq!(run(&["--version"]).status.code(), Some(0));

@@ -1,7 +1,7 @@
 //! The least of a TLS client over tokio's sockets: rustls' state, and its bytes in and out.
 //!
 //! It verifies nothing: it talks to proxies that this program started itself, and its core has other work. What it
-//! offers is one thing only, as in [`super::certificate`].
+//! offers is one thing only, so that every server does the same work, whatever it would have preferred.
 
 use std::io::{self, IoSlice, Read, Write};
 use std::sync::Arc;

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -50,22 +50,37 @@ pub(super) fn run(options: &Options, progress: &mut dyn Progress) -> Result<Outc
         tls,
         requests: Requests::new(options),
         threads,
-        start: Instant::now(),
+        start: OnceLock::new(),
         stop: AtomicBool::new(false),
         budget: options.requests_max.map(AtomicU64::new),
     });
     let (sender, reports) = sync_channel(threads * REPORTS);
-    let mut workers = Vec::new();
+    let (ready, all_ready) = sync_channel::<()>(1);
+    let (mut workers, mut gates) = (Vec::new(), Vec::new());
     for number in 0..threads {
-        let (shared, sender) = (Arc::clone(&shared), sender.clone());
+        let (shared, sender, ready) = (Arc::clone(&shared), sender.clone(), ready.clone());
+        let (gate, opened) = sync_channel::<()>(1);
+        gates.push(gate);
         let work = move || {
+            drop(ready);
+            // The gate is gone where another thread could not be started.
+            if opened.recv().is_err() {
+                return Ok(());
+            }
             let pulse = Pulse::new(&shared, number, sender);
             engine::work(&shared, number, pulse)
         };
         let worker = thread::Builder::new().name(format!("inject-{number}")).spawn(work);
         workers.push(worker.map_err(|source| InjectError::System { what: "can't start a thread", source })?);
     }
-    drop(sender);
+    drop((sender, ready));
+    // Returns when every thread has dropped its end. A busy machine may let a thread run only after a second, which is
+    // not to be a part of what is measured.
+    let _ = all_ready.recv();
+    shared.start();
+    for gate in &gates {
+        let _ = gate.send(());
+    }
     let mut sums = Sums::new(&shared, origin_before);
     sums.collect(&reports, progress)?;
     for worker in workers {

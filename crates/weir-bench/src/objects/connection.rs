@@ -22,6 +22,8 @@ pub(super) struct Desk<'a> {
     pub(super) cache: &'a mut Cache,
     pub(super) chance: &'a mut fastrand::Rng,
     pub(super) now: Instant,
+    /// The client has ended its side, or the connection is broken: what is read last says so, and nothing else will.
+    pub(super) is_ending: bool,
 }
 
 /// What a connection does next.
@@ -44,9 +46,13 @@ pub(super) enum Next {
 pub(super) struct Connection {
     pub(super) link: Link,
     /// Since when it has waited.
-    pub(super) since: Instant,
+    since: Instant,
     /// Whether its thread is told of room to write.
     pub(super) watches_write: bool,
+    /// When its thread is to wake it.
+    pub(super) wakes: Option<Instant>,
+    /// All that had come was read: the next will be told.
+    is_drained: bool,
     /// Whether it is in the counters.
     is_counted: bool,
     state: State,
@@ -82,14 +88,29 @@ impl Connection {
     pub(super) fn new(link: Link, now: Instant, counters: &Counters) -> Self {
         counters.connections.add(1);
         let state = if link.is_plain() { State::Head } else { State::Handshake };
-        Self { link, since: now, watches_write: false, is_counted: true, state, unused: Vec::new() }
+        Self {
+            link,
+            since: now,
+            watches_write: false,
+            wakes: None,
+            is_drained: false,
+            is_counted: true,
+            state,
+            unused: Vec::new(),
+        }
     }
 
     /// Goes on as far as it can.
     pub(super) fn go_on(&mut self, desk: &mut Desk<'_>) -> Next {
         self.since = desk.now;
+        self.is_drained = false;
         // A client that breaks off is its own affair.
         self.steps(desk).unwrap_or(Next::Close)
+    }
+
+    /// Whether it has waited for longer than this, and for its client.
+    pub(super) fn is_idle(&self, now: Instant, most: Duration) -> bool {
+        !matches!(self.state, State::Delay(..)) && now.saturating_duration_since(self.since) > most
     }
 
     /// It is over.
@@ -146,6 +167,9 @@ impl Connection {
                 return Ok(None);
             }
         }
+        if self.is_drained {
+            return Ok(Some(Next::Wait));
+        }
         let room = std::mem::take(&mut desk.room);
         let outcome = self.receive(room, desk);
         desk.room = room;
@@ -160,6 +184,7 @@ impl Connection {
                 Got::End => return Ok(Some(Next::Close)),
             };
             desk.counters.bytes_received.add(count as u64);
+            self.is_drained = !is_more && !desk.is_ending;
             if self.unused.is_empty() {
                 let used = self.take(&room[..count], desk)?;
                 self.unused.extend_from_slice(&room[used..count]);
@@ -173,7 +198,7 @@ impl Connection {
             if !matches!(self.state, State::Head | State::Body(..)) {
                 return Ok(None);
             }
-            if !is_more {
+            if self.is_drained {
                 return Ok(Some(Next::Wait));
             }
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 const SIZE_BYTES_MAX: u64 = 1 << 40;
 
 /// The longest wait before an answer, in milliseconds.
-const DELAY_MS_MAX: u64 = 600_000;
+const DELAY_MS_MAX: u64 = 60_000;
 
 /// What a request wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,7 +100,7 @@ const PARAMETERS: &[Parameter] = &[
         text: "milliseconds until the answer; random ones in a range",
         set: |wish, value| {
             wish.delay_ms = range(value, DELAY_MS_MAX, |text| text.parse().ok())
-                .ok_or("a delay is a number of milliseconds up to 600000, or a range such as 5-50")?;
+                .ok_or("a delay is a number of milliseconds up to 60000, or a range such as 5-50")?;
             Ok(())
         },
     },

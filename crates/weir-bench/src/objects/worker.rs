@@ -53,9 +53,7 @@ impl Worker {
             connections: Vec::new(),
             free: Vec::new(),
             sleepers: BinaryHeap::new(),
-            room: vec![0; ROOM_BYTES],
-            cache: Cache::default(),
-            chance: fastrand::Rng::new(),
+            tools: Tools { room: vec![0; ROOM_BYTES], cache: Cache::default(), chance: fastrand::Rng::new() },
             is_accepting: true,
             worker: self,
         };
@@ -69,7 +67,7 @@ impl Worker {
                 if ready.token == LISTENER {
                     hall.accept(&poller, now)?;
                 } else {
-                    hall.go_on(&poller, ready.token, now);
+                    hall.go_on(&poller, ready.token, ready.is_ended || ready.is_broken, now);
                 }
             }
             hall.wake(&poller, now);
@@ -88,10 +86,15 @@ struct Hall {
     connections: Vec<Place>,
     free: Vec<u32>,
     sleepers: BinaryHeap<Reverse<(Instant, u64)>>,
+    tools: Tools,
+    is_accepting: bool,
+}
+
+/// What the connection whose turn it is works with.
+struct Tools {
     room: Vec<u8>,
     cache: Cache,
     chance: fastrand::Rng,
-    is_accepting: bool,
 }
 
 /// A place for a connection. Its age tells who is meant by a number that was given out before.
@@ -135,8 +138,7 @@ impl Hall {
         let counters = &self.worker.all.threads[self.worker.number];
         let mut connection = Connection::new(link, now, counters);
         // Its request is nearly always here already.
-        let next =
-            Self::turn(&mut connection, now, &self.worker, &mut self.room, &mut self.cache, &mut self.chance);
+        let next = turn(&mut connection, false, now, &self.worker, &mut self.tools);
         if matches!(next, Next::Close | Next::Reset) {
             finish(connection, next, &self.worker);
             return;
@@ -154,19 +156,19 @@ impl Hall {
             return;
         }
         if let Next::Sleep(until) = next {
+            connection.wakes = Some(until);
             self.sleepers.push(Reverse((until, token)));
         }
         place.connection = Some(connection);
     }
 
-    fn go_on(&mut self, poller: &Poller, token: u64, now: Instant) {
+    fn go_on(&mut self, poller: &Poller, token: u64, is_ending: bool, now: Instant) {
         let (at, age) = parts(token);
         let Some(place) = self.connections.get_mut(at as usize).filter(|place| place.age == age) else {
             return;
         };
         let Some(connection) = &mut place.connection else { return };
-        let next =
-            Self::turn(connection, now, &self.worker, &mut self.room, &mut self.cache, &mut self.chance);
+        let next = turn(connection, is_ending, now, &self.worker, &mut self.tools);
         match next {
             Next::Wait => {}
             Next::WaitToWrite => {
@@ -174,21 +176,14 @@ impl Hall {
                     connection.watches_write = poller.watch_write(&connection.link, token).is_ok();
                 }
             }
-            Next::Sleep(until) => self.sleepers.push(Reverse((until, token))),
+            // Once for each answer, whatever happens meanwhile.
+            Next::Sleep(until) if connection.wakes == Some(until) => {}
+            Next::Sleep(until) => {
+                connection.wakes = Some(until);
+                self.sleepers.push(Reverse((until, token)));
+            }
             Next::Close | Next::Reset => self.close(at, next),
         }
-    }
-
-    fn turn(
-        connection: &mut Connection,
-        now: Instant,
-        worker: &Worker,
-        room: &mut [u8],
-        cache: &mut Cache,
-        chance: &mut fastrand::Rng,
-    ) -> Next {
-        let (all, counters) = (&*worker.all, &worker.all.threads[worker.number]);
-        connection.go_on(&mut Desk { all, counters, room, cache, chance, now })
     }
 
     fn close(&mut self, at: u32, how: Next) {
@@ -204,7 +199,8 @@ impl Hall {
     fn wake(&mut self, poller: &Poller, now: Instant) {
         while self.sleepers.peek().is_some_and(|Reverse((at, _))| *at <= now) {
             if let Some(Reverse((_, token))) = self.sleepers.pop() {
-                self.go_on(poller, token, now);
+                // Whatever its client did meanwhile has to be read.
+                self.go_on(poller, token, true, now);
             }
         }
     }
@@ -213,7 +209,7 @@ impl Hall {
     fn look(&mut self, poller: &Poller, now: Instant) -> io::Result<()> {
         for at in 0..self.connections.len() {
             let connection = self.connections[at].connection.as_ref();
-            if connection.is_some_and(|connection| now.duration_since(connection.since) > self.worker.idle) {
+            if connection.is_some_and(|connection| connection.is_idle(now, self.worker.idle)) {
                 self.close(u32::try_from(at).unwrap_or(u32::MAX), Next::Close);
             }
         }
@@ -224,6 +220,18 @@ impl Hall {
         self.is_accepting = watch;
         poller.watch_listener(&self.worker.listener, LISTENER, watch)
     }
+}
+
+fn turn(
+    connection: &mut Connection,
+    is_ending: bool,
+    now: Instant,
+    worker: &Worker,
+    tools: &mut Tools,
+) -> Next {
+    let (all, counters) = (&*worker.all, &worker.all.threads[worker.number]);
+    let Tools { room, cache, chance } = tools;
+    connection.go_on(&mut Desk { all, counters, room, cache, chance, now, is_ending })
 }
 
 fn finish(mut connection: Connection, how: Next, worker: &Worker) {

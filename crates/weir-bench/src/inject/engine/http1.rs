@@ -255,7 +255,7 @@ impl Crowd<'_> {
                 if due > self.shared.at(now) || due >= self.shared.plan.end() {
                     return None;
                 }
-                self.shared.start + due
+                self.shared.start() + due
             }
         };
         if !self.shared.take_from_budget() {
@@ -338,8 +338,7 @@ impl Crowd<'_> {
             match user.state {
                 State::Idle | State::Paused(_) => return Turn::Wait,
                 State::Connecting if link.is_plain() => match self.send(at, now) {
-                    Ok(()) if self.users[at].state == State::Connecting => return Turn::WaitToWrite,
-                    Ok(()) => {}
+                    Ok(()) => return self.after_sending(at),
                     Err(error) => return self.fail(at, dial::connecting(&error)),
                 },
                 State::Connecting => {
@@ -359,8 +358,7 @@ impl Crowd<'_> {
                     Err(_) => return self.fail(at, ErrorKind::Tls),
                 },
                 State::Sending => match self.send(at, now) {
-                    Ok(()) if self.users[at].state == State::Sending => return Turn::WaitToWrite,
-                    Ok(()) => return Turn::Wait,
+                    Ok(()) => return self.after_sending(at),
                     // What came before may say why, but then it came too early to be an answer.
                     Err(_) => return self.fail(at, ErrorKind::NoAnswer),
                 },
@@ -395,6 +393,11 @@ impl Crowd<'_> {
             (user.state, user.since) = (State::Answer, now);
         }
         Ok(())
+    }
+
+    /// Once the request is out, reading at once would nearly always be too early: the answer's arrival is told.
+    fn after_sending(&self, at: usize) -> Turn {
+        if self.users[at].state == State::Answer { Turn::Wait } else { Turn::WaitToWrite }
     }
 
     /// Takes what has come of the answer.

@@ -272,7 +272,7 @@ impl Core {
                 Some(arrivals) => {
                     let due = arrivals.due(self.next_arrival.get());
                     (due <= self.shared.at(now) && due < self.shared.plan.end())
-                        .then(|| self.shared.start + due)
+                        .then(|| self.shared.start() + due)
                 }
             };
             if let Some(begun) = begun {

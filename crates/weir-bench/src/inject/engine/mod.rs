@@ -9,8 +9,8 @@ mod user;
 
 pub(super) use pulse::{Pulse, Report};
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::dial::Dialer;
@@ -29,7 +29,8 @@ pub(super) struct Shared {
     pub(super) tls: Option<ClientTls>,
     pub(super) requests: Requests,
     pub(super) threads: usize,
-    pub(super) start: Instant,
+    /// When it began: once all threads were ready.
+    pub(super) start: OnceLock<Instant>,
     /// The run is broken off.
     pub(super) stop: AtomicBool,
     /// Requests that may still come, where their number is bounded.
@@ -37,9 +38,14 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    /// The start of the run: now, for whoever asks first.
+    pub(super) fn start(&self) -> Instant {
+        *self.start.get_or_init(Instant::now)
+    }
+
     /// The time since the start of the run.
     pub(super) fn at(&self, now: Instant) -> Duration {
-        now.saturating_duration_since(self.start)
+        now.saturating_duration_since(self.start())
     }
 
     /// Takes a request from what may still come; false when there is none.
