@@ -9,3 +9,4 @@ mod net;
 pub mod objects;
 pub mod origin;
 pub mod peers;
+pub mod results;
