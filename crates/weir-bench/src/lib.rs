@@ -9,4 +9,5 @@ mod net;
 pub mod objects;
 pub mod origin;
 pub mod peers;
+pub mod report;
 pub mod results;
