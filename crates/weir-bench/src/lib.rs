@@ -5,6 +5,7 @@
 pub mod cost;
 pub mod harness;
 pub mod inject;
+pub mod matrix;
 mod net;
 pub mod objects;
 pub mod origin;
