@@ -11,6 +11,7 @@ mod admin_tls;
 mod balancing;
 mod bench_inject;
 mod bench_origin;
+mod bench_report;
 mod cli;
 mod connect;
 mod drain;

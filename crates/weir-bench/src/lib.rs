@@ -5,7 +5,10 @@
 pub mod cost;
 pub mod harness;
 pub mod inject;
+pub mod matrix;
 mod net;
 pub mod objects;
 pub mod origin;
 pub mod peers;
+pub mod report;
+pub mod results;

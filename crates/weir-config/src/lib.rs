@@ -8,7 +8,7 @@
 //! One table of fields for each mapping of the file (`raw`, made of `codec`s) reads it, prints it
 //! ([`to_yaml`]), describes it to editors ([`json_schema`]) and to people ([`reference_markdown`]).
 
-mod codec;
+pub mod codec;
 mod diagnostic;
 pub mod health;
 pub mod model;
@@ -27,7 +27,7 @@ pub use print::to_yaml;
 pub use reference::reference_markdown;
 pub use schema::json_schema;
 
-use codec::{Context, Problem};
+use codec::{Codec as _, Context, Problem};
 use model::Admin;
 use tree::{NodeId, Tree};
 
@@ -83,16 +83,37 @@ pub fn parse(text: &str) -> Result<Parsed, Diagnostics> {
 }
 
 fn parse_with(text: &str, default_admin: &Admin) -> Result<Parsed, Diagnostics> {
+    let (config, warnings) = judge(text, |root, cx| validate::validate(root, default_admin, cx))?;
+    Ok(Parsed { config, warnings })
+}
+
+/// Reads a file of another kind with the same means: a table of fields ([`codec::Section`]) says what may stand in it,
+/// and `make` judges together what was read one by one, reports mistakes at their places, and makes what it means.
+///
+/// # Errors
+/// Everything that is wrong with `text`, as [`parse`] has it.
+pub fn read<S: codec::Section, T>(
+    text: &str,
+    make: impl FnOnce(S, &mut Context<'_>) -> Option<T>,
+) -> Result<(T, Diagnostics), Diagnostics> {
+    judge(text, |root, cx| make(codec::nested::<S>().decode(root, cx)?, cx))
+}
+
+/// What `make` makes of a text's top, with the warnings, unless there is an error.
+fn judge<T>(
+    text: &str,
+    make: impl FnOnce(NodeId, &mut Context<'_>) -> Option<T>,
+) -> Result<(T, Diagnostics), Diagnostics> {
     let tree = Tree::parse(text).map_err(|error| diagnostic::syntax_error(text, error))?;
     let mut cx = Context::new(&tree);
     let Some(root) = tree.root() else {
         cx.problem(NodeId::NONE, Problem::new("the file is empty").hint("it begins with `version: 1`"));
         return Err(cx.findings.locate(&tree));
     };
-    let config = validate::validate(root, default_admin, &mut cx);
+    let made = make(root, &mut cx).filter(|_| !cx.findings.has_errors());
     let found = cx.findings.locate(&tree);
-    match config {
-        Some(config) => Ok(Parsed { config, warnings: found }),
+    match made {
+        Some(made) => Ok((made, found)),
         None => Err(found),
     }
 }

@@ -6,7 +6,7 @@ const CHARS_MAX: usize = 64;
 const CANDIDATES_MAX: usize = 2000;
 
 /// The candidate nearest to `word`, if one is near enough to have been meant.
-pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let length = word.chars().count();
     if length > CHARS_MAX {
         return None;

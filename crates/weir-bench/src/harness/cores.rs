@@ -47,6 +47,15 @@ impl Cores {
         }
     }
 
+    /// All that the calling thread may run on.
+    ///
+    /// # Errors
+    /// As the system has them.
+    pub fn all() -> io::Result<Self> {
+        let allowed = sched_getaffinity(None)?;
+        Ok(Self((0..CpuSet::MAX_CPU).filter(|&core| allowed.is_set(core)).collect()))
+    }
+
     /// The cores of both.
     pub fn and(&self, other: &Self) -> Self {
         Self::sorted(self.0.iter().chain(&other.0).copied().collect())

@@ -6,7 +6,7 @@ use super::{Codec, Context, Form, Shape, parse_name};
 use crate::tree::{At, NodeId};
 
 /// A value that has no default; without its key there is `None`.
-pub(crate) struct Optional<C>(pub(crate) C);
+pub struct Optional<C>(pub C);
 
 impl<C: Codec> Codec for Optional<C> {
     type Value = Option<C::Value>;
@@ -25,7 +25,7 @@ impl<C: Codec> Codec for Optional<C> {
 }
 
 /// A value that is remembered together with its place.
-pub(crate) struct Placed<C>(pub(crate) C);
+pub struct Placed<C>(pub C);
 
 impl<C: Codec> Codec for Placed<C> {
     type Value = At<C::Value>;
@@ -44,10 +44,11 @@ impl<C: Codec> Codec for Placed<C> {
 }
 
 /// A list.
-pub(crate) struct List<C> {
-    pub(crate) of: C,
+pub struct List<C> {
+    /// What an item is.
+    pub of: C,
     /// The fewest items.
-    pub(crate) min: usize,
+    pub min: usize,
 }
 
 impl<C: Codec> Codec for List<C> {
@@ -72,7 +73,7 @@ impl<C: Codec> Codec for List<C> {
 }
 
 /// One value, or a list of at least one.
-pub(crate) struct OneOrMany<C>(pub(crate) C);
+pub struct OneOrMany<C>(pub C);
 
 impl<C: Codec> Codec for OneOrMany<C> {
     type Value = Vec<C::Value>;
@@ -100,13 +101,15 @@ impl<C: Codec> Codec for OneOrMany<C> {
 }
 
 /// A mapping from names of the user's choice, in the order of the file.
-pub(crate) struct Named<C>(pub(crate) C);
+pub struct Named<C>(pub C);
 
 /// One value of a [`Named`] mapping.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Entry<V> {
-    pub(crate) name: At<String>,
-    pub(crate) value: V,
+pub struct Entry<V> {
+    /// Its name, at its key's place.
+    pub name: At<String>,
+    /// What stands under it.
+    pub value: V,
 }
 
 impl<C: Codec> Codec for Named<C>

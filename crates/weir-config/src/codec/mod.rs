@@ -3,6 +3,9 @@
 //! A [`Codec`] stands for one type of value. The tables of fields in `raw` are made of codecs, and the
 //! decoder, the printer, the JSON Schema and the reference page are four ways to walk those tables, so
 //! they cannot disagree. A codec reports every mistake it sees and goes on; it never stops at the first.
+//!
+//! Public is what a file of another kind is read with ([`read`](crate::read)): the benchmark's scenarios have the
+//! same diagnostics. What only Weir's own file has (addresses, header fields) stays inside.
 
 mod address;
 mod collection;
@@ -14,21 +17,24 @@ mod scalar;
 mod section;
 
 pub(crate) use address::{BIND, HOST_NAME, HOST_PATTERN, NET, RESOLVER, SERVER_ADDRESS, ServerText};
-pub(crate) use collection::{Entry, List, Named, OneOrMany, Optional, Placed};
+pub use collection::{Entry, List, Named, OneOrMany, Optional, Placed};
 pub(crate) use field_test::FieldTests;
 pub(crate) use http::{
     AUTHORITY, BODY, CONTENT_TYPE, FIELD_NAME, METHOD, PATH, REGEX, STATUSES, Status, TARGET, header_name,
 };
 pub(crate) use machine::{DEVICE, HOSTNAME, INTERFACE_ADDRESS, IP, MAC, TIME_SERVER};
-pub(crate) use quantity::{AGE, Percent, SizeOf, TIME, TIME_OR_ZERO};
-pub(crate) use scalar::{AutoOr, Bool, FILE, NAME, Number, Numbers, TEXT, Text, Words, parse_name};
-pub(crate) use section::{Field, Lens, Nested, Rule, Section, field, nested};
+pub use quantity::{AGE, Percent, SizeOf, TIME, TIME_OR_ZERO};
+pub(crate) use scalar::parse_name;
+pub use scalar::{AutoOr, Bool, FILE, NAME, Number, Numbers, TEXT, Text, Words};
+pub use section::{Field, Lens, Nested, Rule, Section, field, nested};
 
 use crate::diagnostic::{Findings, Severity};
-use crate::tree::{Kind, NodeId, ScalarType, Tree, scalar_type};
+pub use crate::suggest::nearest;
+pub use crate::tree::{At, NodeId};
+use crate::tree::{Kind, ScalarType, Tree, scalar_type};
 
 /// Reads, prints and describes one type of value.
-pub(crate) trait Codec: Sync {
+pub trait Codec: Sync {
     /// What the text means.
     type Value: 'static;
 
@@ -44,56 +50,74 @@ pub(crate) trait Codec: Sync {
 
 /// What a value is printed as.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Form {
+pub enum Form {
     /// Nothing: the key is left out.
     Absent,
+    /// `true` or `false`.
     Bool(bool),
+    /// A whole number.
     Number(u64),
+    /// A text, in quotes where it needs them.
     Text(String),
+    /// A list.
     List(Vec<Form>),
+    /// A mapping, in the order in which it is printed.
     Map(Vec<(String, Form)>),
 }
 
 /// What a value may look like, for the JSON Schema and the reference.
 #[derive(Debug, Clone)]
-pub(crate) enum Shape {
+pub enum Shape {
+    /// `true` or `false`.
     Bool,
+    /// A whole number.
     Integer {
+        /// The least.
         min: u64,
+        /// The most.
         max: u64,
     },
     /// One of these numbers.
     Choice(&'static [u16]),
     /// Text: what it is, in a few words, and a regular expression if one describes it.
     Text {
+        /// In a few words.
         what: String,
+        /// Which every valid text matches.
         pattern: Option<&'static str>,
     },
     /// One of these words.
     Word(Vec<&'static str>),
+    /// Any of these.
     Either(Vec<Shape>),
+    /// A list.
     List {
+        /// Of these.
         of: Box<Shape>,
+        /// The fewest items.
         min: usize,
     },
     /// A mapping whose keys the user chooses; `key` says what they are.
     Named {
+        /// What a key is.
         key: &'static str,
+        /// What it stands before.
         of: Box<Shape>,
     },
+    /// A mapping with known keys.
     Section(SectionShape),
 }
 
 /// A mapping with known keys.
 #[derive(Debug, Clone)]
-pub(crate) struct SectionShape {
+pub struct SectionShape {
     pub(crate) fields: Vec<FieldShape>,
     pub(crate) rules: &'static [Rule],
 }
 
 /// One key of a section.
 #[derive(Debug, Clone)]
-pub(crate) struct FieldShape {
+pub struct FieldShape {
     pub(crate) name: &'static str,
     pub(crate) doc: &'static str,
     pub(crate) required: bool,
@@ -106,24 +130,28 @@ pub(crate) struct FieldShape {
 
 /// What is wrong with a text, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Problem {
-    pub(crate) message: String,
-    pub(crate) hint: Option<String>,
+pub struct Problem {
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
 }
 
 impl Problem {
-    pub(crate) fn new(message: impl Into<String>) -> Self {
+    /// A problem without a hint.
+    pub fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), hint: None }
     }
 
-    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
+    /// The same with a hint.
+    pub fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }
 }
 
 /// A file that is being judged: its tree, and what has been found so far.
 #[derive(Debug)]
-pub(crate) struct Context<'t> {
+pub struct Context<'t> {
     pub(crate) tree: &'t Tree<'t>,
     pub(crate) findings: Findings,
 }
@@ -134,17 +162,17 @@ impl<'t> Context<'t> {
     }
 
     /// Reports an error without a hint.
-    pub(crate) fn error(&mut self, node: NodeId, message: impl Into<String>) {
+    pub fn error(&mut self, node: NodeId, message: impl Into<String>) {
         self.findings.add(Severity::Error, node, message.into(), None);
     }
 
     /// Reports an error.
-    pub(crate) fn problem(&mut self, node: NodeId, problem: Problem) {
+    pub fn problem(&mut self, node: NodeId, problem: Problem) {
         self.findings.add(Severity::Error, node, problem.message, problem.hint);
     }
 
     /// Reports something that is allowed and yet probably a mistake.
-    pub(crate) fn warning(&mut self, node: NodeId, problem: Problem) {
+    pub fn warning(&mut self, node: NodeId, problem: Problem) {
         self.findings.add(Severity::Warning, node, problem.message, problem.hint);
     }
 
@@ -190,7 +218,7 @@ impl<'t> Context<'t> {
     }
 
     /// The value of `key` in the mapping at `node`, else `node` itself: where to point at.
-    pub(crate) fn child_or_self(&self, node: NodeId, key: &str) -> NodeId {
+    pub fn child_or_self(&self, node: NodeId, key: &str) -> NodeId {
         self.tree.entry(node, key).map_or(node, |(_, value)| value)
     }
 
@@ -226,7 +254,7 @@ pub(crate) struct Scalar<'t> {
 }
 
 /// `text`, cut to what fits into a message.
-pub(crate) fn shortened(text: &str) -> String {
+pub fn shortened(text: &str) -> String {
     const CHARS_MAX: usize = 60;
     match text.char_indices().nth(CHARS_MAX) {
         Some((end, _)) => format!("{}...", &text[..end]),

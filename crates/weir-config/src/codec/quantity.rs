@@ -12,7 +12,7 @@ const TIME_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 const TIME_PATTERN: &str = "^([0-9]+(h|m|s|ms))+$";
 
 /// A duration above zero.
-pub(crate) const TIME: Text<Duration> = Text {
+pub const TIME: Text<Duration> = Text {
     what: "a duration (1ms to 168h)",
     pattern: Some(TIME_PATTERN),
     numbers: Numbers::Explained,
@@ -24,7 +24,7 @@ pub(crate) const TIME: Text<Duration> = Text {
 };
 
 /// A duration that may be zero.
-pub(crate) const TIME_OR_ZERO: Text<Duration> = Text {
+pub const TIME_OR_ZERO: Text<Duration> = Text {
     what: "a duration (0s to 168h)",
     pattern: Some(TIME_PATTERN),
     numbers: Numbers::Explained,
@@ -33,7 +33,7 @@ pub(crate) const TIME_OR_ZERO: Text<Duration> = Text {
 };
 
 /// A duration of up to ten years, in whole seconds.
-pub(crate) const AGE: Text<Duration> = Text {
+pub const AGE: Text<Duration> = Text {
     what: "a duration (1s to 87600h)",
     pattern: Some(TIME_PATTERN),
     numbers: Numbers::Explained,
@@ -106,8 +106,9 @@ fn print_duration(time: &Duration) -> String {
 }
 
 /// A number of bytes within bounds: `16KiB`, `512B`, or a bare number.
-pub(crate) struct SizeOf<T> {
-    pub(crate) range: RangeInclusive<T>,
+pub struct SizeOf<T> {
+    /// The least and the most, in bytes.
+    pub range: RangeInclusive<T>,
 }
 
 /// Units of size in bytes, largest first.
@@ -208,8 +209,9 @@ fn print_size(bytes: u64) -> String {
 }
 
 /// A percentage from 0: `10%`, or `10`.
-pub(crate) struct Percent {
-    pub(crate) max: u8,
+pub struct Percent {
+    /// The most.
+    pub max: u8,
 }
 
 impl Codec for Percent {

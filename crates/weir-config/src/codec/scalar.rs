@@ -8,7 +8,7 @@ use crate::suggest::nearest;
 use crate::tree::{NodeId, ScalarType};
 
 /// `true` or `false`.
-pub(crate) struct Bool;
+pub struct Bool;
 
 impl Codec for Bool {
     type Value = bool;
@@ -50,8 +50,9 @@ impl Codec for Bool {
 }
 
 /// A whole number within bounds.
-pub(crate) struct Number<T> {
-    pub(crate) range: RangeInclusive<T>,
+pub struct Number<T> {
+    /// The least and the most.
+    pub range: RangeInclusive<T>,
 }
 
 impl<T> Codec for Number<T>
@@ -105,7 +106,7 @@ fn wide<T: TryInto<u64>>(value: T) -> u64 {
 }
 
 /// One of a few words, each of which stands for a value.
-pub(crate) struct Words<T: 'static>(pub(crate) &'static [(&'static str, T)]);
+pub struct Words<T: 'static>(pub &'static [(&'static str, T)]);
 
 impl<T: Copy + PartialEq + Sync + 'static> Codec for Words<T> {
     type Value = T;
@@ -153,13 +154,17 @@ pub(crate) fn one_of<'a>(words: impl Iterator<Item = &'a str>) -> String {
 }
 
 /// A word that stands for a value, or what another codec reads.
-pub(crate) struct AutoOr<T: 'static, C: Codec> {
-    pub(crate) word: &'static str,
-    pub(crate) auto: T,
-    pub(crate) other: C,
+pub struct AutoOr<T: 'static, C: Codec> {
+    /// The word.
+    pub word: &'static str,
+    /// What it stands for.
+    pub auto: T,
+    /// What reads everything else.
+    pub other: C,
     /// From what the other codec reads, and back; `None` is the word.
-    pub(crate) wrap: fn(C::Value) -> T,
-    pub(crate) unwrap: fn(&T) -> Option<C::Value>,
+    pub wrap: fn(C::Value) -> T,
+    /// The way back.
+    pub unwrap: fn(&T) -> Option<C::Value>,
 }
 
 impl<T: Copy + Sync + 'static, C: Codec> Codec for AutoOr<T, C> {
@@ -189,24 +194,32 @@ impl<T: Copy + Sync + 'static, C: Codec> Codec for AutoOr<T, C> {
 
 /// What becomes of a number without quotes where a text is expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Numbers {
+pub enum Numbers {
     /// It is of the wrong type.
     Refused,
     /// It is not valid, but `parse` says why: `5` is a duration without a unit.
     Explained,
     /// It is valid within these bounds.
-    Taken { min: u64, max: u64 },
+    Taken {
+        /// The least.
+        min: u64,
+        /// The most.
+        max: u64,
+    },
 }
 
 /// A value that is written as text, or as a number that is read as text.
-pub(crate) struct Text<T: 'static> {
+pub struct Text<T: 'static> {
     /// What it is, in a few words, with its bounds.
-    pub(crate) what: &'static str,
+    pub what: &'static str,
     /// A regular expression that every valid text matches.
-    pub(crate) pattern: Option<&'static str>,
-    pub(crate) numbers: Numbers,
-    pub(crate) parse: fn(&str) -> Result<T, Problem>,
-    pub(crate) print: fn(&T) -> String,
+    pub pattern: Option<&'static str>,
+    /// What becomes of a number without quotes.
+    pub numbers: Numbers,
+    /// Reads the text, or says what is wrong with it.
+    pub parse: fn(&str) -> Result<T, Problem>,
+    /// The text that reads back as the value.
+    pub print: fn(&T) -> String,
 }
 
 impl<T: 'static> Codec for Text<T> {
@@ -251,7 +264,7 @@ impl<T: 'static> Codec for Text<T> {
 const TEXT_BYTES_MAX: usize = 8192;
 
 /// Any text.
-pub(crate) const TEXT: Text<String> = Text {
+pub const TEXT: Text<String> = Text {
     what: "a text",
     pattern: None,
     numbers: Numbers::Refused,
@@ -263,7 +276,7 @@ pub(crate) const TEXT: Text<String> = Text {
 };
 
 /// The name of a listener, pool or server.
-pub(crate) const NAME: Text<String> = Text {
+pub const NAME: Text<String> = Text {
     what: "a name",
     pattern: Some(r"^[A-Za-z0-9._:\[\]@-]{1,128}$"),
     numbers: Numbers::Refused,
@@ -289,7 +302,7 @@ pub(crate) fn parse_name(text: &str) -> Result<String, Problem> {
 }
 
 /// A file in the file system.
-pub(crate) const FILE: Text<PathBuf> = Text {
+pub const FILE: Text<PathBuf> = Text {
     what: "a path",
     pattern: Some("^[^\\u0000]+$"),
     numbers: Numbers::Refused,

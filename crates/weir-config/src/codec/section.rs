@@ -11,7 +11,7 @@ use crate::suggest::nearest;
 use crate::tree::NodeId;
 
 /// A mapping with known keys. Its `Default` is what an empty mapping means.
-pub(crate) trait Section: Default + 'static {
+pub trait Section: Default + 'static {
     /// What it is, for messages: "this WHAT has no ...".
     const WHAT: &'static str;
     /// Its keys, in the order in which they are printed.
@@ -25,7 +25,7 @@ const FIELDS_MAX: usize = 16;
 
 /// Which keys of a section go together.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Rule {
+pub enum Rule {
     /// One of these, and no other.
     OneOf(&'static [&'static str]),
     /// At most one of these.
@@ -35,8 +35,10 @@ pub(crate) enum Rule {
 }
 
 /// One row of a section's table.
-pub(crate) trait Field<S>: Sync {
+pub trait Field<S>: Sync {
+    /// Its key.
     fn name(&self) -> &'static str;
+    /// Whether the key must be there.
     fn required(&self) -> bool;
     /// Reads the value into its place.
     fn decode(&self, into: &mut S, node: NodeId, cx: &mut Context<'_>);
@@ -47,28 +49,35 @@ pub(crate) trait Field<S>: Sync {
 }
 
 /// A field of struct `S`.
-pub(crate) struct Lens<S, C: Codec> {
-    pub(crate) name: &'static str,
+pub struct Lens<S, C: Codec> {
+    /// The key.
+    pub name: &'static str,
     /// One line for the reference and the schema.
-    pub(crate) doc: &'static str,
-    pub(crate) codec: C,
-    pub(crate) required: bool,
-    pub(crate) default_note: &'static str,
-    pub(crate) get: fn(&S) -> &C::Value,
-    pub(crate) get_mut: fn(&mut S) -> &mut C::Value,
+    pub doc: &'static str,
+    /// What its value may be.
+    pub codec: C,
+    /// Whether the key must be there.
+    pub required: bool,
+    /// The default in words, where it is no fixed value.
+    pub default_note: &'static str,
+    /// Where the value is.
+    pub get: fn(&S) -> &C::Value,
+    /// Where the value belongs.
+    pub get_mut: fn(&mut S) -> &mut C::Value,
 }
 
 /// A row of a table: `field!("key", slot, codec, "doc")`, with `required` in front, or
 /// `default "in words"` behind.
+#[macro_export]
 macro_rules! field {
     (required $name:literal, $slot:ident, $codec:expr, $doc:literal) => {
-        $crate::codec::field!(@ $name, $slot, $codec, $doc, true, "")
+        $crate::field!(@ $name, $slot, $codec, $doc, true, "")
     };
     ($name:literal, $slot:ident, $codec:expr, $doc:literal) => {
-        $crate::codec::field!(@ $name, $slot, $codec, $doc, false, "")
+        $crate::field!(@ $name, $slot, $codec, $doc, false, "")
     };
     ($name:literal, $slot:ident, $codec:expr, $doc:literal, default $note:literal) => {
-        $crate::codec::field!(@ $name, $slot, $codec, $doc, false, $note)
+        $crate::field!(@ $name, $slot, $codec, $doc, false, $note)
     };
     (@ $name:literal, $slot:ident, $codec:expr, $doc:literal, $required:literal, $note:literal) => {
         &$crate::codec::Lens {
@@ -82,7 +91,7 @@ macro_rules! field {
         }
     };
 }
-pub(crate) use field;
+pub use crate::field;
 
 impl<S: 'static, C: Codec> Field<S> for Lens<S, C> {
     fn name(&self) -> &'static str {
@@ -111,10 +120,10 @@ impl<S: 'static, C: Codec> Field<S> for Lens<S, C> {
 }
 
 /// The codec of a section.
-pub(crate) struct Nested<S>(PhantomData<fn() -> S>);
+pub struct Nested<S>(PhantomData<fn() -> S>);
 
 /// The codec of section `S`.
-pub(crate) const fn nested<S: Section>() -> Nested<S> {
+pub const fn nested<S: Section>() -> Nested<S> {
     Nested(PhantomData)
 }
 

@@ -16,11 +16,11 @@ use std::ops::Range;
 
 /// A node of a [`Tree`], as an index. [`NodeId::NONE`] stands for a value that no text was read for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct NodeId(u32);
+pub struct NodeId(u32);
 
 impl NodeId {
     /// No node: the value is a default.
-    pub(crate) const NONE: Self = Self(u32::MAX);
+    pub const NONE: Self = Self(u32::MAX);
 }
 
 impl Default for NodeId {
@@ -31,11 +31,11 @@ impl Default for NodeId {
 
 /// A value and the node that it was read from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct At<T> {
+pub struct At<T> {
     /// What was read.
-    pub(crate) value: T,
+    pub value: T,
     /// Where.
-    pub(crate) node: NodeId,
+    pub node: NodeId,
 }
 
 /// One scalar, list or mapping.

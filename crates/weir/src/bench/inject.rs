@@ -135,7 +135,7 @@ pub(crate) fn main(options: &Options) -> anyhow::Result<ExitCode> {
 }
 
 /// A signal ends the run, with what came of it until then; the second one ends the program.
-fn listen_for_the_end(cancelled: &Arc<AtomicBool>) -> anyhow::Result<()> {
+pub(super) fn listen_for_the_end(cancelled: &Arc<AtomicBool>) -> anyhow::Result<()> {
     let cancelled = Arc::clone(cancelled);
     let listen = move || -> anyhow::Result<()> {
         crate::run::runtime()?.block_on(async {
