@@ -11,7 +11,7 @@ use std::process::Command;
 use weir_tests::Directory;
 
 use crate::disk::run;
-use crate::{Archive, Disk, Machine, Nic, Packages, Plan, until};
+use crate::{Archive, Disk, Machine, Nic, Packages, Plan};
 
 /// Xen's own, from their packages.
 const PROGRAMS: [&str; 10] = [
@@ -98,39 +98,18 @@ impl Host {
         Self { machine, directory }
     }
 
-    /// Runs a command in domain 0; what it printed.
-    ///
-    /// # Panics
-    /// When it does not end, or fails.
-    #[track_caller]
-    pub fn run(&mut self, command: &str) -> String {
-        let console = &mut self.machine.console;
-        let mark = console.mark();
-        // The shell echoes what is typed, so the marker is written in two pieces.
-        console.type_line(&format!("echo BEG''IN; {command}; echo E''ND $?"));
-        let said = until(&format!("{command:?} in domain 0"), || {
-            let text = console.text();
-            let (_, later) = text.get(mark..)?.split_once("BEGIN\n")?;
-            let (said, rest) = later.split_once("END ")?;
-            let (status, _) = rest.split_once('\n')?;
-            Some((said.to_owned(), status.trim().to_owned()))
-        });
-        assert_eq!(said.1, "0", "{command:?} in domain 0: {}", said.0);
-        said.0
-    }
-
     /// Makes the guest, with its first-boot data in the store before it runs.
     ///
     /// # Panics
     /// When Xen's tools fail.
     #[track_caller]
     pub fn create(&mut self) {
-        self.run("xl create -p /guest.cfg");
-        self.run(
+        self.machine.shell("xl create -p /guest.cfg");
+        self.machine.shell(
             "D=/local/domain/$(xl domid weir); xenstore-write $D/vm-data/weir/config \"$(cat /weir.yaml)\"; \
              xenstore-ls $D/vm-data >/dev/null",
         );
-        self.run("xl unpause weir");
+        self.machine.shell("xl unpause weir");
     }
 
     /// Asks the guest to shut down, and waits until it is gone.
@@ -139,7 +118,7 @@ impl Host {
     /// When it stays.
     #[track_caller]
     pub fn shut_down(&mut self) {
-        self.run("xl shutdown -w weir");
+        self.machine.shell("xl shutdown -w weir");
     }
 
     /// The folder of this host's files.
