@@ -118,6 +118,18 @@ impl Disk {
     pub const ALL: [Self; 6] =
         [Self::VirtioBlk, Self::VirtioScsi, Self::Ahci, Self::Ide, Self::Pvscsi, Self::Nvme];
 
+    /// The driver that Linux has for it.
+    pub fn driver(self) -> &'static str {
+        match self {
+            Self::VirtioBlk => "virtio_blk",
+            Self::VirtioScsi => "virtio_scsi",
+            Self::Ahci => "ahci",
+            Self::Ide => "ata_piix",
+            Self::Pvscsi => "vmw_pvscsi",
+            Self::Nvme => "nvme",
+        }
+    }
+
     /// QEMU's devices for the drive `disk`.
     pub(crate) fn devices(self) -> &'static [&'static str] {
         match self {

@@ -15,6 +15,9 @@ use crate::{Console, Disk, Dist, Firmware, Nic, Site, Source, System, eventually
 /// The ports of the guest that the host can reach.
 const PORTS: [u16; 3] = [80, Plan::ADMIN, Plan::HELPER];
 
+/// A network that nobody else is on.
+const UNPLUGGED: &str = "hubport,id=net,hubid=1";
+
 /// What is to be started.
 #[derive(Debug)]
 pub struct Plan {
@@ -26,6 +29,9 @@ pub struct Plan {
     kernel: Option<(PathBuf, PathBuf, String)>,
     memory: u32,
     processors: u32,
+    plugged: bool,
+    seed: Vec<String>,
+    words: Option<String>,
     more: Vec<String>,
 }
 
@@ -46,6 +52,9 @@ impl Plan {
             kernel: None,
             memory: 256,
             processors: 1,
+            plugged: true,
+            seed: Vec::new(),
+            words: None,
             more: Vec::new(),
         }
     }
@@ -125,11 +134,25 @@ impl Plan {
     #[must_use]
     pub fn seed_of(mut self, source: Source, config: &str, instance: &str) -> Self {
         if source == Source::CommandLine {
-            let kernel = self.kernel.as_mut().expect("only a kernel that QEMU starts is told words by it");
-            kernel.2 = format!("{} {}", kernel.2, Source::words(config));
+            assert!(self.kernel.is_some(), "only a kernel that QEMU starts is told words by it");
+            self.words = Some(Source::words(config));
         }
-        let arguments = source.arguments(config, instance, self.directory.path());
-        self.with(arguments)
+        self.seed = source.arguments(config, instance, self.directory.path());
+        self
+    }
+
+    /// Without the first-boot data that it had.
+    #[must_use]
+    pub fn without_seed(mut self) -> Self {
+        (self.seed, self.words) = (Vec::new(), None);
+        self
+    }
+
+    /// With nothing at the other end of its network cable.
+    #[must_use]
+    pub fn unplugged(mut self) -> Self {
+        self.plugged = false;
+        self
     }
 
     /// With more arguments for QEMU.
@@ -171,7 +194,9 @@ impl Plan {
         add(&["-serial", "chardev:serial"]);
         let forwarded: Vec<_> =
             PORTS.iter().map(|port| format!("hostfwd=tcp:127.0.0.1:0-10.0.2.15:{port}")).collect();
-        add(&["-netdev", &format!("user,id=net,{}", forwarded.join(","))]);
+        let network =
+            if self.plugged { format!("user,id=net,{}", forwarded.join(",")) } else { UNPLUGGED.to_owned() };
+        add(&["-netdev", &network]);
         add(&["-device", &format!("{},netdev=net,mac=52:54:00:00:00:01", self.nic.device())]);
         if let Some((file, format)) = &self.medium {
             add(&[
@@ -183,10 +208,12 @@ impl Plan {
             }
         }
         if let Some((kernel, initramfs, words)) = &self.kernel {
-            add(&["-kernel", &kernel.display().to_string(), "-append", words]);
+            let words =
+                [words.as_str()].into_iter().chain(self.words.as_deref()).collect::<Vec<_>>().join(" ");
+            add(&["-kernel", &kernel.display().to_string(), "-append", &words]);
             add(&["-initrd", &initramfs.display().to_string()]);
         }
-        list.extend(self.more.iter().cloned());
+        list.extend(self.seed.iter().chain(&self.more).cloned());
         list
     }
 }
