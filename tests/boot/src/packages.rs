@@ -66,7 +66,10 @@ impl Packages {
     #[must_use]
     pub fn add_programs(&self, mut archive: Archive, programs: &[&str]) -> Archive {
         let mut wanted: Vec<PathBuf> = programs.iter().map(|program| self.file(program)).collect();
-        let mut seen = BTreeSet::new();
+        // Opened when a thread is cancelled, and named by nobody.
+        let unwinder = self.library("libgcc_s.so.1");
+        archive = archive.program_from("lib/libgcc_s.so.1", &unwinder);
+        let mut seen = BTreeSet::from(["libgcc_s.so.1".to_owned()]);
         for program in &wanted {
             let name = program.file_name().unwrap().to_str().unwrap();
             archive = archive.program_from(&format!("bin/{name}"), program);
