@@ -1,8 +1,28 @@
-//! First-boot data: the table of sources, asked in its order; the first that has something answers.
+//! First-boot data: the table of sources ([`TABLE`]), asked in its order; the first that has something answers.
+//!
+//! A source that is not there is silent; one that is there and broken is a fault, and the next one is asked. Every
+//! source reads at most what [`text::BYTES_MAX`] allows, and nothing here writes to a disk or judges the
+//! configuration: a seed is decoded text, [`weir_config::parse`] has the word on it.
+
+mod cmdline;
+mod fault;
+mod fw_cfg;
+mod machine;
+mod pieces;
+mod smbios;
+mod text;
 
 use std::net::IpAddr;
+use std::time::{Duration, Instant};
 
 use weir_config::model::Interface;
+
+use fault::Fault;
+pub(crate) use machine::Machine;
+
+/// How long a disk with first-boot data is waited for where nothing else answered: drivers of SATA, SCSI and USB
+/// look for their disks in the background.
+const DISK_WAIT: Duration = Duration::from_secs(1);
 
 /// What a source gave.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -13,10 +33,21 @@ pub struct Seed {
     pub instance_id: Option<String>,
     /// Used where the file has no `system.hostname`.
     pub hostname: Option<String>,
-    /// Used where the file has no `system.interfaces`: cloud-init's network-config, OVF properties, `ip=`.
+    /// Used where the file has no `system.interfaces`: cloud-init's network-config, OVF properties, `ip=`. Where one
+    /// matches by nothing at all, it means the first card that no other one means.
     pub interfaces: Vec<Interface>,
     /// Used where the file has no `system.name_servers`.
     pub name_servers: Vec<IpAddr>,
+}
+
+impl Seed {
+    /// Whether there is nothing to act on; an instance's id alone is nothing.
+    fn is_empty(&self) -> bool {
+        self.config.is_none()
+            && self.hostname.is_none()
+            && self.interfaces.is_empty()
+            && self.name_servers.is_empty()
+    }
 }
 
 /// A seed and where it was.
@@ -39,8 +70,101 @@ pub struct Search {
     pub faults: Vec<(&'static str, String)>,
 }
 
+/// What the search may do beside reading.
+#[expect(missing_debug_implementations, reason = "a function has nothing to show")]
+pub struct Options<'a> {
+    /// How long a disk that is not there yet is waited for; zero: not at all.
+    pub disk_wait: Duration,
+    /// Loads a kernel module by its alias, such as `fs-iso9660`; called only where a disk needs it.
+    pub load_module: &'a dyn Fn(&str),
+}
+
+impl Default for Options<'_> {
+    fn default() -> Self {
+        Self { disk_wait: DISK_WAIT, load_module: &|_| () }
+    }
+}
+
 /// Asks the sources in their order.
 #[must_use]
 pub fn search() -> Search {
-    Search::default()
+    search_with(&Options::default())
+}
+
+/// Asks the sources in their order; where none has anything, those that are disks again until the wait is over.
+#[must_use]
+pub fn search_with(options: &Options<'_>) -> Search {
+    let machine = Machine::here();
+    let begun = Instant::now();
+    let mut search = ask(TABLE, &machine, options);
+    while search.found.is_none() && begun.elapsed() < options.disk_wait {
+        std::thread::sleep(DISK_POLL.min(options.disk_wait));
+        let again = ask(DISKS, &machine, options);
+        search.found = again.found;
+        search.faults.retain(|(source, _)| DISKS.iter().all(|disk| disk.name != *source));
+        search.faults.extend(again.faults);
+    }
+    search
+}
+
+/// What tells this machine from its clones, where the first-boot data names no instance: SMBIOS' UUID, else Xen's.
+#[must_use]
+pub fn machine_id() -> Option<String> {
+    Machine::here().id()
+}
+
+/// How often the disks are looked at while they are waited for.
+const DISK_POLL: Duration = Duration::from_millis(50);
+
+/// A source.
+struct Source {
+    name: &'static str,
+    ask: fn(&Machine, &Options<'_>) -> Answer,
+}
+
+/// What one source says.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Answer {
+    /// The place and what is there.
+    found: Option<(String, Seed)>,
+    /// Of a source of several parts, one may be broken while the others serve.
+    faults: Vec<Fault>,
+}
+
+/// In the order of precedence: what only this hypervisor can have been told for this machine goes before what may lie
+/// about on a disk, and the command line, which an image may carry, comes last.
+const TABLE: &[Source] = &[
+    Source { name: "fw_cfg", ask: |machine, _| fw_cfg::ask(machine) },
+    Source { name: "smbios", ask: |machine, _| smbios::ask(machine) },
+    Source { name: "cmdline", ask: |machine, _| cmdline::ask(machine) },
+];
+
+/// Those that may appear late.
+const DISKS: &[Source] = &[];
+
+fn ask(table: &[Source], machine: &Machine, options: &Options<'_>) -> Search {
+    let mut search = Search::default();
+    for source in table {
+        let answer = (source.ask)(machine, options);
+        search.faults.extend(answer.faults.into_iter().map(|fault| (source.name, fault.to_string())));
+        if let Some((place, seed)) = answer.found.filter(|(_, seed)| !seed.is_empty()) {
+            search.found = Some(Found { source: source.name, place, seed });
+            break;
+        }
+    }
+    search
+}
+
+impl Answer {
+    /// Of a source that gives a configuration file and nothing else.
+    fn config(place: &str, text: Result<Option<String>, fault::Problem>) -> Self {
+        match text {
+            Ok(None) => Self::default(),
+            Ok(Some(config)) => {
+                let seed = Seed { config: Some(config), ..Seed::default() };
+                Self { found: Some((place.to_owned(), seed)), faults: Vec::new() }
+            }
+            Err(problem) => Self { found: None, faults: vec![Fault::new(place, problem)] },
+        }
+    }
 }
