@@ -499,44 +499,113 @@ fn process() -> impl Strategy<Value = (Workers, Admin, Log, Resolver, Limits, Ti
     )
 }
 
+/// A card that only its place tells from others, in a network of its own.
+fn interface() -> impl Strategy<Value = Interface> {
+    let v4 = (1_u8..=254, 8_u8..=30).prop_map(|(host, length)| {
+        let network = ipnet::IpNet::new(Ipv4Addr::new(10, 0, 0, 1).into(), length).unwrap();
+        let ip = Ipv4Addr::new(10, 0, 0, if length > 24 { 1 } else { host });
+        ipnet::IpNet::new(ip.into(), network.prefix_len()).unwrap()
+    });
+    let v6 = (1_u16.., 32_u8..=112).prop_map(|(host, length)| {
+        ipnet::IpNet::new(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, host).into(), length).unwrap()
+    });
+    let mac = proptest::option::of(any::<[u8; 6]>().prop_map(|mut bytes| {
+        bytes[0] = (bytes[0] & !1) | 2;
+        MacAddress(bytes)
+    }));
+    let driver = proptest::option::of(select(vec!["virtio_net", "8139cp", "ne2k-pci"]).prop_map(Into::into));
+    let mtu = proptest::option::of(1280_u16..=9216);
+    let address = (proptest::option::of(v4), proptest::option::of(v6));
+    (mac, driver, any::<bool>(), any::<bool>(), address, mtu).prop_map(
+        |(mac, driver, dhcp, slaac, (v4, v6), mtu)| Interface {
+            name: "".into(),
+            matches: InterfaceMatch { mac, path: None, driver },
+            dhcp,
+            slaac,
+            addresses: v4.into_iter().chain(v6).collect(),
+            gateways: vec!["fe80::1".parse().unwrap()],
+            routes: vec![InterfaceRoute {
+                to: "2001:db8:7::/48".parse().unwrap(),
+                via: "fe80::2".parse().unwrap(),
+            }],
+            mtu,
+        },
+    )
+}
+
+fn system() -> impl Strategy<Value = System> {
+    let clock = (vec(prop_oneof![host(), Just("192.0.2.123".into())], 0..3), 0_u64..600_000);
+    let servers =
+        proptest::collection::btree_set((1_u8..=250).prop_map(|n| IpAddr::from([192, 0, 2, n])), 0..3);
+    let interfaces = proptest::collection::btree_map(name(), interface(), 0..4);
+    (proptest::option::of("[a-z]([a-z0-9-]{0,5}[a-z0-9])?"), interfaces, servers, clock).prop_map(
+        |(hostname, interfaces, name_servers, (servers, wait))| {
+            let named = interfaces.into_iter().enumerate().map(|(index, (name, mut interface))| {
+                // A card is given to one, and so is an address.
+                interface.matches.mac = interface.matches.mac.map(|MacAddress(mut bytes)| {
+                    bytes[5] = index as u8;
+                    MacAddress(bytes)
+                });
+                interface.matches.path = Some(format!("0000:00:{index:02x}.0").into());
+                if index > 0 {
+                    interface.addresses.clear();
+                }
+                Interface { name: name.into(), ..interface }
+            });
+            System {
+                hostname: hostname.map(Into::into),
+                interfaces: named.collect(),
+                name_servers: name_servers.into_iter().collect(),
+                time: Time {
+                    servers: servers.into_iter().map(Into::into).collect(),
+                    wait: Duration::from_millis(wait),
+                },
+            }
+        },
+    )
+}
+
 fn config() -> impl Strategy<Value = Config> {
     let pools = proptest::collection::btree_map(name(), pool(), 0..4);
     let both = pools.prop_flat_map(|pools| {
         let count = pools.len();
         (Just(pools), proptest::collection::btree_map(name(), listener(count), 0..3))
     });
-    (process(), both, any::<bool>()).prop_map(|(process, (pools, listeners), watch_config)| {
-        let (workers, admin, log, resolver, limits, timeouts) = process;
-        let mut port = 10_000;
-        // The header of any is kept for it by all.
-        let clients =
-            listeners.values().filter_map(|l| l.tls.as_ref()?.client_certificates.as_ref()?.header.clone());
-        let subject_fields: Vec<_> = clients.take(1).collect();
-        let listeners = listeners
-            .into_iter()
-            .map(|(name, mut listener)| {
-                for bind in &mut listener.bind {
-                    bind.set_port(port);
-                    port += 1;
+    (process(), both, any::<bool>(), system()).prop_map(
+        |(process, (pools, listeners), watch_config, system)| {
+            let (workers, admin, log, resolver, limits, timeouts) = process;
+            let mut port = 10_000;
+            // The header of any is kept for it by all.
+            let clients = listeners
+                .values()
+                .filter_map(|l| l.tls.as_ref()?.client_certificates.as_ref()?.header.clone());
+            let subject_fields: Vec<_> = clients.take(1).collect();
+            let listeners = listeners
+                .into_iter()
+                .map(|(name, mut listener)| {
+                    for bind in &mut listener.bind {
+                        bind.set_port(port);
+                        port += 1;
+                    }
+                    listener.subject_fields.clone_from(&subject_fields);
+                    Listener { name: name.into(), ..listener }
+                })
+                .collect();
+            let mut pools: Vec<_> =
+                pools.into_iter().map(|(name, pool)| Pool { name: name.into(), ..pool }).collect();
+            // The pool that connections and flows go to, which hold no request and have no beginning.
+            if let Some(first) = pools.first_mut() {
+                first.balance = Balance::SourceHash;
+                first.proxy_protocol = ProxyVersion::None;
+                first.tls = None;
+                if let Some(check) = &mut first.check {
+                    check.proxy_protocol = ProxyVersion::None;
+                    check.tls = false;
                 }
-                listener.subject_fields.clone_from(&subject_fields);
-                Listener { name: name.into(), ..listener }
-            })
-            .collect();
-        let mut pools: Vec<_> =
-            pools.into_iter().map(|(name, pool)| Pool { name: name.into(), ..pool }).collect();
-        // The pool that connections and flows go to, which hold no request and have no beginning.
-        if let Some(first) = pools.first_mut() {
-            first.balance = Balance::SourceHash;
-            first.proxy_protocol = ProxyVersion::None;
-            first.tls = None;
-            if let Some(check) = &mut first.check {
-                check.proxy_protocol = ProxyVersion::None;
-                check.tls = false;
             }
-        }
-        Config { workers, admin, log, resolver, limits, timeouts, watch_config, listeners, pools }
-    })
+            Config { workers, admin, log, resolver, limits, timeouts, watch_config, system, listeners, pools }
+        },
+    )
 }
 
 proptest! {

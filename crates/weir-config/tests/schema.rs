@@ -22,6 +22,13 @@ fn full_file() -> Value {
         }, "dns": {
             "bind": "127.0.0.1:8081", "protocol": "udp", "udp": {}, "routes": [{ "pool": "tcp" }],
         } },
+        "system": {
+            "interfaces": { "lan": {
+                "match": { "driver": "virtio_net" },
+                "routes": [{ "to": "10.0.0.0/8", "via": "192.0.2.1" }],
+            } },
+            "time": {},
+        },
         "pools": {
             "web": {
                 "servers": [{ "address": "127.0.0.1:9101" }],
@@ -137,7 +144,7 @@ fn every_default_of_the_schema_is_what_an_absent_key_means() {
     for (pointer, schema) in sections() {
         for (key, property) in schema["properties"].as_object().unwrap() {
             let Some(default) = property.get("default") else { continue };
-            if ["listeners", "pools", "routes", "header", "query"].contains(&key.as_str()) {
+            if ["listeners", "pools", "routes", "header", "query", "interfaces"].contains(&key.as_str()) {
                 continue;
             }
             if pointer == "/listeners/dns" && key == "protocol" {
@@ -196,6 +203,16 @@ fn every_key_has_a_description_and_a_default_or_a_reason_for_none() {
         "alpn",
         "answers",
         "header_list",
+        "hostname",
+        "name_servers",
+        "mac",
+        "driver",
+        "dhcp",
+        "addresses",
+        "gateways",
+        "to",
+        "via",
+        "mtu",
     ];
     for (pointer, schema) in sections() {
         for (key, property) in schema["properties"].as_object().unwrap() {

@@ -9,6 +9,7 @@ use anyhow::Context;
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use weir_admin::Operator;
+use weir_config::model::System;
 use weir_config::tls::Tls;
 
 use crate::check::read;
@@ -61,6 +62,9 @@ pub(crate) async fn serve(source: Source, ready: impl FnOnce()) -> anyhow::Resul
     }
     let operator = Operator::start(loaded).await?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), admin = %operator.admin_address(), "serving");
+    if operator.proxy().snapshot().config.system != System::default() {
+        tracing::info!("`system` in the file is for the appliance; on this host nothing acts on it");
+    }
     ready();
 
     let mut watch = Watch::new(&source);

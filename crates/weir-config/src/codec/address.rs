@@ -116,7 +116,7 @@ fn split_port(text: &str) -> Option<(&str, &str)> {
 }
 
 /// A host name in lower case without a final dot.
-fn host_name(text: &str) -> Result<String, Problem> {
+pub(super) fn host_name(text: &str) -> Result<String, Problem> {
     const CHARS_MAX: usize = 253;
     const LABEL_CHARS_MAX: usize = 63;
     let short = shortened(text);
@@ -176,7 +176,7 @@ fn parse_host_pattern(text: &str) -> Result<HostPattern, Problem> {
     exact_host(text).map(HostPattern::Exact)
 }
 
-fn exact_host(text: &str) -> Result<String, Problem> {
+pub(super) fn exact_host(text: &str) -> Result<String, Problem> {
     let problem = || Problem::new(format!("`{}` is not a host name", shortened(text)));
     if let Some((_, rest)) = text.split_once("://") {
         let host = shortened(rest.split(['/', ':']).next().unwrap_or(rest));

@@ -8,6 +8,7 @@ mod address;
 mod collection;
 mod field_test;
 mod http;
+mod machine;
 mod quantity;
 mod scalar;
 mod section;
@@ -18,6 +19,7 @@ pub(crate) use field_test::FieldTests;
 pub(crate) use http::{
     AUTHORITY, BODY, CONTENT_TYPE, FIELD_NAME, METHOD, PATH, REGEX, STATUSES, Status, TARGET, header_name,
 };
+pub(crate) use machine::{DEVICE, HOSTNAME, INTERFACE_ADDRESS, IP, MAC, TIME_SERVER};
 pub(crate) use quantity::{AGE, Percent, SizeOf, TIME, TIME_OR_ZERO};
 pub(crate) use scalar::{AutoOr, Bool, FILE, NAME, Number, Numbers, TEXT, Text, Words, parse_name};
 pub(crate) use section::{Field, Lens, Nested, Rule, Section, field, nested};

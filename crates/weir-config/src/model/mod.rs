@@ -54,6 +54,8 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// Read the file again whenever it is replaced, as if SIGHUP had been sent. Default off.
     pub watch_config: bool,
+    /// The machine itself; only the appliance acts on it.
+    pub system: System,
     /// In the order of the file; names and binds are unique.
     pub listeners: Vec<Listener>,
     /// In the order of the file; names are unique. [`PoolId`] is an index into this.

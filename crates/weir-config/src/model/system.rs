@@ -44,7 +44,7 @@ pub struct Interface {
 }
 
 /// Which card is meant.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct InterfaceMatch {
     /// Its hardware address.
     pub mac: Option<MacAddress>,

@@ -2,7 +2,8 @@
 
 use crate::codec::{Entry, ServerText};
 use crate::model::{
-    Action, Balance, Check, CheckKind, Config, Listener, Name, PathMatch, Pool, Route, RouteMatch, Server,
+    Action, Balance, Check, CheckKind, Config, Interface, InterfaceRoute, Listener, Name, PathMatch, Pool,
+    Route, RouteMatch, Server, System,
 };
 use crate::raw::{self, BalanceWord};
 use crate::tree::{At, NodeId};
@@ -16,7 +17,8 @@ fn entry<V>(name: &Name, value: V) -> Entry<V> {
 }
 
 pub(super) fn file(config: &Config) -> raw::File {
-    let Config { workers, admin, log, resolver, limits, timeouts, watch_config, listeners, pools } = config;
+    let Config { workers, admin, log, resolver, limits, timeouts, watch_config, system, listeners, pools } =
+        config;
     raw::File {
         version: raw::VERSION,
         workers: *workers,
@@ -26,8 +28,35 @@ pub(super) fn file(config: &Config) -> raw::File {
         limits: limits.clone(),
         timeouts: timeouts.clone(),
         watch_config: *watch_config,
+        system: self::system(system),
         listeners: listeners.iter().map(|l| entry(&l.name, listener(l, pools))).collect(),
         pools: pools.iter().map(|p| entry(&p.name, pool(p))).collect(),
+    }
+}
+
+fn system(system: &System) -> raw::System {
+    let System { hostname, interfaces, name_servers, time } = system;
+    raw::System {
+        hostname: hostname.clone(),
+        interfaces: interfaces.iter().map(|i| entry(&i.name, interface(i))).collect(),
+        name_servers: name_servers.iter().copied().map(at).collect(),
+        time: at(time.clone()),
+    }
+}
+
+fn interface(interface: &Interface) -> raw::Interface {
+    let Interface { name: _, matches, dhcp, slaac, addresses, gateways, routes, mtu } = interface;
+    let route = |InterfaceRoute { to, via }: &InterfaceRoute| {
+        at(raw::InterfaceRoute { to: Some(at(*to)), via: Some(at(*via)) })
+    };
+    raw::Interface {
+        matches: at(matches.clone()),
+        dhcp: (*dhcp != raw::Interface::asks_dhcp(addresses.iter())).then_some(*dhcp),
+        slaac: *slaac,
+        addresses: addresses.iter().copied().map(at).collect(),
+        gateways: gateways.iter().copied().map(at).collect(),
+        routes: routes.iter().map(route).collect(),
+        mtu: mtu.map(at),
     }
 }
 

@@ -94,13 +94,15 @@ fn text(out: &mut String, text: &str) {
 fn is_plain(text: &str) -> bool {
     let known = |c: char| c.is_ascii_alphanumeric() || "/._-:@%+,=;()".contains(c);
     let first = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.');
-    // YAML 1.1 readers, which other tools still are, take these for booleans.
+    // YAML 1.1 readers, which other tools still are, take these for booleans, and those for numbers of base 60.
     let old_booleans = ["y", "n", "yes", "no", "on"];
+    let old_number = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b':');
     scalar_type(text, true) == ScalarType::Text
         && text.starts_with(first)
         && text.chars().all(known)
         && !text.contains(": ")
         && !text.ends_with(':')
         && !text.starts_with("...")
+        && !old_number
         && !old_booleans.contains(&text.to_ascii_lowercase().as_str())
 }

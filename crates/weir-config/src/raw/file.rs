@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU16;
 
-use super::{Listener, Pool};
+use super::{Listener, Pool, System};
 use crate::codec::{
     AutoOr, BIND, Bool, Codec, Context, Entry, FILE, Field, Form, List, Named, Number, Optional, Placed,
     Problem, RESOLVER, Section, Shape, SizeOf, TIME, Words, field, nested, shortened,
@@ -27,6 +27,7 @@ pub(crate) struct File {
     pub(crate) limits: Limits,
     pub(crate) timeouts: Timeouts,
     pub(crate) watch_config: bool,
+    pub(crate) system: System,
     pub(crate) listeners: Vec<Entry<Listener>>,
     pub(crate) pools: Vec<Entry<Pool>>,
 }
@@ -51,6 +52,12 @@ impl Section for File {
             watch_config,
             Bool,
             "Read the file again whenever it is replaced, as if SIGHUP had been sent."
+        ),
+        field!(
+            "system",
+            system,
+            nested::<System>(),
+            "The machine itself: only the appliance acts on it, other hosts check it and go on."
         ),
         field!(
             "listeners",

@@ -11,6 +11,7 @@ mod file;
 mod listener;
 mod pool;
 mod route;
+mod system;
 mod tls;
 
 pub(crate) use check::Check;
@@ -18,6 +19,7 @@ pub(crate) use file::{File, VERSION};
 pub(crate) use listener::Listener;
 pub(crate) use pool::{BalanceWord, Pool, Server};
 pub(crate) use route::{Match, Route};
+pub(crate) use system::{Interface, InterfaceRoute, System};
 
 use crate::codec::{Nested, nested};
 

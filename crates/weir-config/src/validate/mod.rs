@@ -6,6 +6,7 @@
 
 mod listener;
 mod pool;
+mod system;
 
 use std::collections::HashMap;
 
@@ -19,6 +20,7 @@ use crate::tree::{At, NodeId};
 pub(crate) fn validate(root: NodeId, cx: &mut Context<'_>) -> Option<Config> {
     let file = raw::FILE.decode(root, cx)?;
     admin(&file.admin, cx);
+    let system = system::system(file.system, cx);
     let mut names = PoolNames::new(&file.pools);
     let no_listener = file.listeners.is_empty();
     let mut listeners = listener::listeners(file.listeners, &file.admin, &mut names, cx);
@@ -42,6 +44,7 @@ pub(crate) fn validate(root: NodeId, cx: &mut Context<'_>) -> Option<Config> {
         limits: file.limits,
         timeouts: file.timeouts,
         watch_config: file.watch_config,
+        system,
         listeners,
         pools,
     })
