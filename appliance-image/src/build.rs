@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &BuildArguments) -> anyhow::Result<()> {
     if wanted.only(&[VMLINUZ]) {
         return Ok(());
     }
-    let maker = Maker { tools: &build.tools, work: build.work, epoch: arguments.epoch };
+    let maker = Maker { tools: &build.tools, work: build.work };
     let empty_state = maker.state()?;
     let initramfs = build.initramfs(&kernel, &empty_state)?;
     if wanted.has(INITRAMFS) {
@@ -121,11 +121,8 @@ impl Build<'_> {
     }
 
     fn formats(&self, wanted: &Wanted<'_>, disk: &Path) -> anyhow::Result<()> {
-        for format in formats::TABLE.iter().filter(|format| wanted.has(format.extension)) {
-            let unfinished = self.work.join(format.extension);
-            (format.write)(disk, &unfinished, &self.tools)
-                .with_context(|| format!("can't write the {}", format.extension))?;
-            self.move_out(&unfinished, &self.named(format.extension))?;
+        for (extension, file) in formats::write(disk, self.work, &self.tools, |name| wanted.has(name))? {
+            self.move_out(&file, &self.named(extension))?;
         }
         if wanted.has(RAW) {
             self.move_out(disk, &self.named(RAW))?;

@@ -21,11 +21,10 @@ pub(crate) struct Content<'a> {
     pub(crate) bytes: &'a [u8],
 }
 
-/// Makes file systems in `work`, with everything of the time `epoch`.
+/// Makes file systems in `work`.
 pub(crate) struct Maker<'a> {
     pub(crate) tools: &'a Tools,
     pub(crate) work: &'a Path,
-    pub(crate) epoch: u64,
 }
 
 impl Maker<'_> {
@@ -120,7 +119,7 @@ impl Maker<'_> {
     /// A folder with these files, all of one time.
     fn staging(&self, name: &str, contents: &[Content<'_>]) -> anyhow::Result<PathBuf> {
         let folder = self.work.join(format!("{name}.content"));
-        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(self.epoch);
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(self.tools.epoch());
         fs::create_dir_all(&folder).with_context(|| format!("can't make {}", folder.display()))?;
         for content in contents {
             let path = folder.join(content.path);

@@ -29,6 +29,11 @@ impl Tools {
         &self.root
     }
 
+    /// The one time that everything in the image carries.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
     /// Runs `usr/sbin/mke2fs` or another program of the packages; what it prints is its result.
     pub(crate) fn run<A: AsRef<OsStr>>(&self, program: &str, arguments: &[A]) -> anyhow::Result<Vec<u8>> {
         self.run_with_input(program, arguments, &[])
