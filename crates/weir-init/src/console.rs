@@ -110,7 +110,8 @@ fn write_all(path: &str, lines: &Receiver<Arc<str>>, waiting: &AtomicUsize) {
     let flags = rustix::fs::OFlags::NOCTTY.bits().cast_signed();
     let terminal = OpenOptions::new().write(true).custom_flags(flags).open(path);
     while let Ok(line) = lines.recv() {
-        let written = terminal.as_ref().map(|mut terminal| terminal.write_all(format!("{line}\r\n").as_bytes()));
+        let written =
+            terminal.as_ref().map(|mut terminal| terminal.write_all(format!("{line}\r\n").as_bytes()));
         waiting.fetch_sub(1, Ordering::AcqRel);
         if !matches!(written, Ok(Ok(()))) {
             return;

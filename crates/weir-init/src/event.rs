@@ -23,6 +23,10 @@ pub enum Event {
     Clock(String),
     /// A child ended; the deciding thread reaps.
     Child,
+    /// The child serves: every listener is bound.
+    Serving,
+    /// The child's data plane lives; told about once a second.
+    Alive,
 }
 
 /// What becomes of the machine.

@@ -67,8 +67,7 @@ pub(crate) fn asked(name: &str, arguments: &[String]) -> Option<Power> {
         // `-r` among the letters of the first word, or spelled out.
         "shutdown" => {
             let restarts = |word: &String| {
-                word == "--reboot"
-                    || (word.starts_with('-') && !word.starts_with("--") && word.contains('r'))
+                word == "--reboot" || (word.starts_with('-') && !word.starts_with("--") && word.contains('r'))
             };
             Some(if arguments.iter().any(restarts) { Power::Restart } else { Power::Off })
         }

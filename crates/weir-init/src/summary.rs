@@ -171,7 +171,10 @@ mod tests {
 
     #[test]
     fn a_card_without_an_address_says_why() {
-        assert_eq!(card(&eth0(&["fe80::1/64"], "no DHCP answer, still asking")), "eth0: no DHCP answer, still asking");
+        assert_eq!(
+            card(&eth0(&["fe80::1/64"], "no DHCP answer, still asking")),
+            "eth0: no DHCP answer, still asking"
+        );
         let mut named = eth0(&["192.0.2.1/24"], "static");
         named.configured_as = Some("front".into());
         assert_eq!(card(&named), "front (eth0): 192.0.2.1/24 (static)");

@@ -1,8 +1,8 @@
 //! What becomes of the child when it dies, and which configuration is a good one. Pure: instants come in, verdicts go out.
 //!
 //! A configuration is **proven** when the child has served it for [`PROVEN_AFTER`]; it then is the last good one. One that
-//! is not proven yet and ends the child a few times is taken back. With a proven one, the child is started again for ever,
-//! at once the first time, and then with pauses.
+//! is not proven yet and ends the child a few times is taken back. With a proven one, the child is started again,
+//! at once the first time, and then with pauses; only if it is refused many times in a row is that one taken back, too.
 
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,9 @@ const DEATHS_MAX: u32 = 3;
 /// Times that the child may refuse a configuration that isn't proven: once more than at once, in case the machine was at
 /// fault (a certificate on its way).
 const REFUSALS_MAX: u32 = 2;
+/// The same, for one that was a good one: its certificates are gone, perhaps. An appliance without its admin API could not be
+/// mended.
+const REFUSALS_OF_PROVEN_MAX: u32 = 8;
 /// The pauses before the child is started again, the last one from then on.
 const PAUSES: [Duration; 7] = [
     Duration::ZERO,
@@ -52,8 +55,9 @@ pub(crate) struct Supervision {
     /// Since when the child serves without a death.
     well_since: Option<Instant>,
     proven: bool,
-    /// With this configuration, while it isn't proven.
+    /// With this configuration.
     deaths: u32,
+    /// In a row, with this configuration.
     refusals: u32,
     /// In a row.
     restarts: usize,
@@ -84,12 +88,15 @@ impl Supervision {
         if lived {
             self.restarts = 0;
         }
-        if !self.proven {
-            self.deaths += 1;
-            self.refusals += u32::from(death == Death::Refused);
-            if self.deaths >= DEATHS_MAX || self.refusals >= REFUSALS_MAX {
-                return Verdict::TakeBack;
-            }
+        match death {
+            Death::Refused => self.refusals += 1,
+            Death::Crashed => self.refusals = 0,
+        }
+        self.deaths += 1;
+        let (deaths_max, refusals_max) =
+            if self.proven { (u32::MAX, REFUSALS_OF_PROVEN_MAX) } else { (DEATHS_MAX, REFUSALS_MAX) };
+        if self.deaths >= deaths_max || self.refusals >= refusals_max {
+            return Verdict::TakeBack;
         }
         let pause = PAUSES[self.restarts.min(PAUSES.len() - 1)];
         self.restarts += 1;
@@ -100,7 +107,7 @@ impl Supervision {
     pub(crate) fn proves(&mut self, now: Instant) -> bool {
         let served = self.serving_since.is_some_and(|since| now.duration_since(since) >= PROVEN_AFTER);
         if served {
-            self.restarts = 0;
+            (self.restarts, self.refusals) = (0, 0);
         }
         let proves = served && !self.proven;
         self.proven |= proves;
@@ -170,9 +177,13 @@ mod tests {
         assert!(matches!(child.died(Death::Refused, now), Verdict::Again(_)));
         assert_eq!(child.died(Death::Refused, now), Verdict::TakeBack);
         child.replaced(true, now);
-        for _ in 0..20 {
-            assert!(matches!(child.died(Death::Refused, now), Verdict::Again(_)), "the last good one stays");
+        for _ in 1..REFUSALS_OF_PROVEN_MAX {
+            assert!(
+                matches!(child.died(Death::Refused, now), Verdict::Again(_)),
+                "a good one has more patience"
+            );
         }
+        assert_eq!(child.died(Death::Refused, now), Verdict::TakeBack);
     }
 
     #[test]

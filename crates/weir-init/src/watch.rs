@@ -34,7 +34,9 @@ pub(crate) fn start(folder: &Path, name: &'static str, teller: Teller) {
                     }
                 }
                 Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return console::say(&format!("the configuration is no longer watched: {error}")),
+                Err(error) => {
+                    return console::say(&format!("the configuration is no longer watched: {error}"));
+                }
             }
         }
     });

@@ -3,6 +3,7 @@
 mod check;
 mod demo;
 mod logging;
+mod notify;
 mod run;
 mod schema;
 
@@ -29,6 +30,8 @@ enum Command {
     Check(check::Options),
     /// The product on its own: three built-in origin servers behind a listener on 127.0.0.1:8080
     Demo(demo::Options),
+    /// Process 1 of the appliance; nothing for any other machine
+    Init,
     /// Print the JSON Schema of the configuration file, or its reference page
     Schema(schema::Options),
 }
@@ -37,10 +40,15 @@ const EXIT_STATUS: &str = "Exit status: 0 success, 1 the input was refused, 2 wr
     Diagnostics go to standard error, data to standard output.";
 
 fn main() -> ExitCode {
+    // As process 1 or under one of its names, the arguments are not ours.
+    if let Some(status) = weir_init::take_over() {
+        return status;
+    }
     let outcome = match Arguments::parse().command {
         Command::Run(options) => run::main(&options),
         Command::Check(options) => check::main(&options),
         Command::Demo(options) => demo::main(&options),
+        Command::Init => weir_init::run().map(|never| match never {}).map_err(anyhow::Error::from),
         Command::Schema(options) => schema::main(&options),
     };
     match outcome {

@@ -14,6 +14,7 @@ use weir_config::tls::Tls;
 
 use crate::check::read;
 use crate::logging::{self, color, say};
+use crate::notify::Starter;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -66,6 +67,8 @@ pub(crate) async fn serve(source: Source, ready: impl FnOnce()) -> anyhow::Resul
         tracing::info!("`system` in the file is for the appliance; on this host nothing acts on it");
     }
     ready();
+    let starter = Starter::here();
+    starter.ready();
 
     let mut watch = Watch::new(&source);
     let mut files = tokio::time::interval_at(tokio::time::Instant::now() + FILES_INTERVAL, FILES_INTERVAL);
@@ -77,13 +80,17 @@ pub(crate) async fn serve(source: Source, ready: impl FnOnce()) -> anyhow::Resul
             () = watch.replaced(&operator) => reload(&operator, &source, "the file was replaced").await,
             () = stop.requested() => break,
             _ = files.tick() => operator.refresh_files().await,
-            _ = pulse.tick() => anyhow::ensure!(
-                !operator.proxy().is_broken(),
-                "a thread of the data plane has ended; this is a defect in Weir, please report it"
-            ),
+            _ = pulse.tick() => {
+                anyhow::ensure!(
+                    !operator.proxy().is_broken(),
+                    "a thread of the data plane has ended; this is a defect in Weir, please report it"
+                );
+                starter.alive();
+            }
         }
     }
 
+    starter.stopping();
     tracing::info!("draining; a second signal stops at once");
     tokio::select! {
         drained = operator.proxy().drain() => {

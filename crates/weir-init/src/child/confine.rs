@@ -36,11 +36,13 @@ pub(crate) fn become_child(arguments: &[String]) -> Result<Infallible, ConfineEr
         .thread_set_mask()
         .map_err(|error| ConfineError { step: "signals", error: error.into() })?;
     // No child without its parent.
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(named("end with process 1"))?;
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
+        .map_err(named("end with process 1"))?;
     let files = Rlimit { current: Some(FILES_MAX), maximum: Some(FILES_MAX) };
     setrlimit(Resource::Nofile, files).map_err(named("open files"))?;
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }).map_err(named("no dumps"))?;
-    for right in (0..RIGHTS).map(|number| CapabilitySet::from_bits_retain(1 << number)).filter(|r| *r != keep) {
+    for right in (0..RIGHTS).map(|number| CapabilitySet::from_bits_retain(1 << number)).filter(|r| *r != keep)
+    {
         // Numbers that this kernel does not know are refused, and there is nothing to give up then.
         let _ = thread::remove_capability_from_bounding_set(right);
     }
@@ -54,7 +56,8 @@ pub(crate) fn become_child(arguments: &[String]) -> Result<Infallible, ConfineEr
     thread::configure_capability_in_ambient_set(keep, true).map_err(named("right to bind low ports"))?;
     thread::set_no_new_privs(true).map_err(named("no new rights"))?;
     // Not the same as before: what was set above is cleared when the user changes.
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(named("end with process 1"))?;
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
+        .map_err(named("end with process 1"))?;
 
     let error = Command::new(super::SELF).arg0("weir").args(arguments).exec();
     Err(ConfineError { step: "weir run", error })

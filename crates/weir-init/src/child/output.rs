@@ -81,9 +81,11 @@ impl Log {
     /// The folder is the child's, so no link is followed.
     fn open(&mut self) {
         let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
-        let opened = OpenOptions::new().append(true).create(true).mode(0o640).custom_flags(flags).open(&self.path);
+        let opened =
+            OpenOptions::new().append(true).create(true).mode(0o640).custom_flags(flags).open(&self.path);
         self.file = opened.ok().filter(|file| file.metadata().is_ok_and(|metadata| metadata.is_file()));
-        self.bytes = self.file.as_ref().and_then(|file| file.metadata().ok()).map_or(0, |metadata| metadata.len());
+        self.bytes =
+            self.file.as_ref().and_then(|file| file.metadata().ok()).map_or(0, |metadata| metadata.len());
     }
 }
 

@@ -32,7 +32,9 @@ pub(crate) fn choose(stored: Stored, taken_for: Option<&str>, found: Option<&str
         (Stored::Nothing, _, Some(_)) => Choice::Seed,
         (Stored::Nothing, _, None) => Choice::Default,
         (Stored::Default | Stored::Given, _, None) => Choice::Stored,
-        (Stored::Default | Stored::Given, Some(taken_for), Some(found)) if taken_for == found => Choice::Stored,
+        (Stored::Default | Stored::Given, Some(taken_for), Some(found)) if taken_for == found => {
+            Choice::Stored
+        }
         (Stored::Default | Stored::Given, Some(_), Some(_)) => Choice::Seed,
         // The data was refused before, or came late.
         (Stored::Default, None, Some(_)) => Choice::Seed,

@@ -8,17 +8,23 @@ mod choose;
 mod compose;
 
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use weir_config::{Color, Config};
 
+use crate::admin::Admin;
 use crate::files::{self, CHILDS, PUBLIC};
+use crate::network::Plan;
 use crate::sources::{self, Found, Search};
+use crate::summary;
 use choose::{Choice, Stored};
 
 /// Bytes of a configuration file.
 const BYTES_MAX: u64 = 16 << 20;
 const ID_BYTES_MAX: u64 = 4096;
+/// Of the admin API, where the file says nothing of it.
+const ADMIN_PORT: u16 = 9000;
 /// What the appliance is made with, where it has no such file.
 const DEFAULT: &str = "version: 1\n";
 const DEFAULT_AT: &str = "/etc/weir/default.yaml";
@@ -60,6 +66,20 @@ pub(crate) struct Chosen {
     pub(crate) notices: Vec<String>,
 }
 
+impl Chosen {
+    /// Where nothing can be written, not even that.
+    pub(crate) fn default_in_memory() -> Self {
+        let config = weir_config::parse(&default()).ok().map(|parsed| parsed.config);
+        let origin = Origin { source: "default".into(), ..Origin::default() };
+        Self { origin, text: default(), config, notices: Vec::new() }
+    }
+
+    /// What the network is to be.
+    pub(crate) fn plan(&self) -> Plan {
+        self.config.as_ref().map(plan).unwrap_or_default()
+    }
+}
+
 impl Store {
     /// In `state`, or wherever else there is room.
     pub(crate) fn new(state: &Path) -> Self {
@@ -99,10 +119,11 @@ impl Store {
     }
 
     /// Takes the running configuration back: the last good one takes its place, else the default one, and it is kept as
-    /// the refused one. None where it is that already.
+    /// the refused one. None where that is the one that runs.
     pub(crate) fn take_back(&self) -> io::Result<Option<String>> {
         let running = self.text().unwrap_or_default();
-        let good = files::read_text(&self.last_good(), BYTES_MAX).unwrap_or_else(|_| default());
+        let good = files::read_text(&self.last_good(), BYTES_MAX).ok().filter(|good| *good != running);
+        let good = good.unwrap_or_else(default);
         if good == running {
             return Ok(None);
         }
@@ -114,8 +135,11 @@ impl Store {
 
     /// Chooses, and writes what was chosen.
     pub(crate) fn settle(&self, search: Search) -> io::Result<Chosen> {
-        let mut notices: Vec<String> =
-            search.faults.iter().map(|(source, fault)| format!("first-boot data in {source}: {fault}")).collect();
+        let mut notices: Vec<String> = search
+            .faults
+            .iter()
+            .map(|(source, fault)| format!("first-boot data in {source}: {fault}"))
+            .collect();
         let machine = sources::machine_id();
         let found = search.found.map(|found| {
             let id = found.seed.instance_id.clone().or_else(|| machine.clone()).unwrap_or_default();
@@ -212,6 +236,49 @@ impl From<io::Error> for TakeError {
     }
 }
 
+/// What the network is to be.
+pub(crate) fn plan(_config: &Config) -> Plan {
+    Plan::default()
+}
+
+/// Where a configuration came from, for people.
+pub(crate) fn describe(origin: &Origin) -> String {
+    match &*origin.source {
+        "default" => "not yet: nothing is balanced".to_owned(),
+        "stored" => format!("as kept in {}", origin.place),
+        source => format!("by first-boot data from {source} ({})", origin.place),
+    }
+}
+
+/// How the admin API is reached, and with what.
+pub(crate) fn admin_shown(
+    config: Option<&Config>,
+    text: &str,
+    admin: Option<&Admin>,
+    addresses: &[String],
+) -> summary::Admin {
+    let given =
+        config.map(|config| &config.admin).filter(|given| **given != weir_config::model::Admin::default());
+    let hosts = |ip: IpAddr| if ip.is_unspecified() { addresses.to_vec() } else { vec![ip.to_string()] };
+    match given {
+        Some(given) => summary::Admin {
+            urls: urls("http", &hosts(given.bind.ip()), given.bind.port()),
+            fingerprint: None,
+            token: None,
+        },
+        None => summary::Admin {
+            urls: urls("https", addresses, ADMIN_PORT),
+            fingerprint: admin.map(|admin| admin.fingerprint.clone()),
+            token: admin.filter(|admin| admin.fresh || is_default(text)).map(|admin| admin.token.clone()),
+        },
+    }
+}
+
+fn urls(scheme: &str, hosts: &[String], port: u16) -> Vec<String> {
+    let host = |host: &String| if host.contains(':') { format!("[{host}]") } else { host.clone() };
+    hosts.iter().map(|name| format!("{scheme}://{}:{port}/", host(name))).collect()
+}
+
 /// Whether a text is the configuration that the appliance is made with.
 pub(crate) fn is_default(text: &str) -> bool {
     text == default()
@@ -237,7 +304,10 @@ mod tests {
 
     fn search(config: &str, id: &str) -> Search {
         let seed = Seed { config: Some(config.into()), instance_id: Some(id.into()), ..Seed::default() };
-        Search { found: Some(Found { source: "fw_cfg", place: "opt/weir/config".into(), seed }), faults: Vec::new() }
+        Search {
+            found: Some(Found { source: "fw_cfg", place: "opt/weir/config".into(), seed }),
+            faults: Vec::new(),
+        }
     }
 
     #[test]
@@ -291,6 +361,7 @@ mod tests {
         assert_eq!(store.take_back().unwrap().as_deref(), Some(GIVEN));
         assert_eq!(store.text().unwrap(), GIVEN);
         assert_eq!(std::fs::read_to_string(store.rejected()).unwrap(), "version: 1 # kills");
+        assert!(is_default(&store.take_back().unwrap().unwrap()), "even the last good one can turn bad");
         assert_eq!(store.take_back().unwrap(), None);
     }
 

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
-use super::uevent::{Received, Uevent, Uevents};
 use super::Loader;
+use super::uevent::{Received, Uevent, Uevents};
 use crate::{button, console, spread, threads};
 
 /// Where devices without a bus have a modalias: keys and buttons (`evdev`).

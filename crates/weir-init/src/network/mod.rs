@@ -50,6 +50,12 @@ impl Network {
     /// Makes the network what `plan` says; at the start, and whenever the configuration changes.
     pub fn apply(&self, _plan: Plan) {}
 
+    /// Waits until every card that has a cable has its addresses, and one has; false where the time is over first.
+    #[must_use]
+    pub fn wait(&self, _time: std::time::Duration) -> bool {
+        false
+    }
+
     /// What every card has come to, in the order of their places on the bus.
     #[must_use]
     pub fn status(&self) -> Vec<InterfaceStatus> {

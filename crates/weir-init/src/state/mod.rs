@@ -72,7 +72,8 @@ enum StateError {
 impl StateError {
     /// Whether the file system is to blame, and a new one would help; not a disk that fails, nor a missing driver.
     fn is_damage(&self) -> bool {
-        let damaged = |error: Errno| matches!(error, Errno::INVAL | Errno::UCLEAN | Errno::BADMSG | Errno::ROFS);
+        let damaged =
+            |error: Errno| matches!(error, Errno::INVAL | Errno::UCLEAN | Errno::BADMSG | Errno::ROFS);
         match self {
             Self::Unmountable { error, .. } => damaged(*error),
             Self::Unusable { error, .. } => Errno::from_io_error(error).is_some_and(damaged),
@@ -107,7 +108,9 @@ pub(crate) fn open(disk: Option<&Disk>) -> State {
             (in_memory(&mut notices), None)
         }
         None => {
-            notices.push("no disk has a partition named STATE: what is set is forgotten when the machine stops".into());
+            notices.push(
+                "no disk has a partition named STATE: what is set is forgotten when the machine stops".into(),
+            );
             (in_memory(&mut notices), None)
         }
     };

@@ -51,7 +51,8 @@ impl Salvage {
             let Ok(bytes) = files::read(&root.join(path), FILE_BYTES_MAX) else { return };
             if self.bytes + bytes.len() <= BYTES_MAX {
                 self.bytes += bytes.len();
-                let owner = Owner { user: metadata.uid(), group: metadata.gid(), mode: metadata.mode() & 0o777 };
+                let owner =
+                    Owner { user: metadata.uid(), group: metadata.gid(), mode: metadata.mode() & 0o777 };
                 self.files.push(Kept { path: path.to_owned(), bytes, owner });
             }
         }
