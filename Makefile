@@ -5,7 +5,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-boot test-boot-all boot-times unit lint fmt check-fmt check-configs check-docs docs deny fuzz bench profile instructions microbench clean
+.PHONY: help run build image check-image run-vm test test-boot test-boot-all boot-times unit lint fmt check-fmt check-configs check-docs docs deny fuzz bench profile instructions microbench clean
 
 # Where rustup puts cargo, for shells that were not told.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
@@ -33,6 +33,30 @@ build: ## The one static binary, target/x86_64-unknown-linux-gnu/release/weir
 	@tools/need rust
 	cargo build --locked --release --package weir
 	@echo "built $(RELEASE)"
+
+# WEIR= names another binary, and then none is built.
+IMAGE = cargo run --locked --quiet --package appliance-image --profile $(PROFILE) -- build --weir "$(or $(WEIR),$(RELEASE))"
+
+image: ## The appliance in every disk format, and its kernel and initramfs, in dist/ (WEIR=)
+	@tools/need rust image
+	@[[ -n "$(WEIR)" ]] || $(MAKE) --no-print-directory build
+	@$(IMAGE) --out dist
+
+check-image: ## Build the image twice and compare each byte; check the disks with qemu-img (WEIR=)
+	@tools/need rust image boot
+	@[[ -n "$(WEIR)" ]] || $(MAKE) --no-print-directory build
+	@rm -rf target/check-image
+	@$(IMAGE) --out target/check-image/one
+	@$(IMAGE) --out target/check-image/other
+	diff --recursive --brief target/check-image/one target/check-image/other
+	appliance-image/check target/check-image/one
+	@rm -rf target/check-image
+
+# The disk is thrown away afterwards. CONFIG= is the first-boot configuration, MEMORY= in MiB.
+run-vm: ## Boot the image from dist/ in QEMU: http://127.0.0.1:8080/, admin on 9000 (CONFIG= MEMORY=)
+	@tools/need boot
+	@ls dist/weir-*.qcow2 >/dev/null 2>&1 || $(MAKE) --no-print-directory image
+	@exec appliance-image/run-vm $(if $(CONFIG),--config "$(CONFIG)") $(if $(MEMORY),--memory $(MEMORY))
 
 test: ## Everything that CI checks
 	@tools/need rust lint peers

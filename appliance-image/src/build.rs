@@ -12,7 +12,7 @@ use crate::kernel::{self, Kernel};
 use crate::layout::{ESP, SLOT_A, SLOT_B, STATE};
 use crate::packages::{self, Packages};
 use crate::tools::Tools;
-use crate::{disk, grub, initramfs, modules, say, state};
+use crate::{disk, grub, initramfs, inventory, modules, say, state};
 
 /// The kernel, for direct boot.
 const VMLINUZ: &str = "vmlinuz";
@@ -20,6 +20,8 @@ const VMLINUZ: &str = "vmlinuz";
 const INITRAMFS: &str = "initramfs";
 /// The disk as it is: not published, because it is large and nearly empty.
 const RAW: &str = "raw";
+/// The digests of all files.
+const SUMS: &str = "SHA256SUMS";
 
 /// `build`
 pub(crate) fn run(arguments: &BuildArguments) -> anyhow::Result<()> {
@@ -31,7 +33,7 @@ pub(crate) fn run(arguments: &BuildArguments) -> anyhow::Result<()> {
     let tools = Tools::new(&packages.root, arguments.epoch);
     let work = tempfile::tempdir_in(&cache).context("can't make a folder to work in")?;
     fs::create_dir_all(&arguments.out).with_context(|| format!("can't make {}", arguments.out.display()))?;
-    let build = Build { arguments, packages, tools, work: work.path() };
+    let mut build = Build { arguments, packages, tools, work: work.path(), published: Vec::new() };
 
     let kernel = kernel::find(&build.packages.root)?;
     say::line(format_args!("kernel: {}", kernel.release));
@@ -41,7 +43,8 @@ pub(crate) fn run(arguments: &BuildArguments) -> anyhow::Result<()> {
     if wanted.only(&[VMLINUZ]) {
         return Ok(());
     }
-    let maker = Maker { tools: &build.tools, work: build.work };
+    let tools = build.tools.clone();
+    let maker = Maker { tools: &tools, work: work.path() };
     let empty_state = maker.state()?;
     let initramfs = build.initramfs(&kernel, &empty_state)?;
     if wanted.has(INITRAMFS) {
@@ -51,7 +54,11 @@ pub(crate) fn run(arguments: &BuildArguments) -> anyhow::Result<()> {
         return Ok(());
     }
     let disk = build.disk(&maker, &kernel, &initramfs, &empty_state)?;
-    build.formats(&wanted, &disk)
+    build.formats(&wanted, &disk)?;
+    if wanted.everything() {
+        build.inventory(&workspace)?;
+    }
+    Ok(())
 }
 
 /// What was asked for.
@@ -69,6 +76,11 @@ impl<'a> Wanted<'a> {
         Ok(Self(only))
     }
 
+    /// Whether nothing was left out: only then what says what is in the image is about all files.
+    fn everything(&self) -> bool {
+        self.0.is_empty()
+    }
+
     fn has(&self, name: &str) -> bool {
         self.0.is_empty() && name != RAW || self.0.iter().any(|wanted| wanted == name)
     }
@@ -84,6 +96,8 @@ struct Build<'a> {
     packages: Packages,
     tools: Tools,
     work: &'a Path,
+    /// The names of the files.
+    published: Vec<String>,
 }
 
 impl Build<'_> {
@@ -120,9 +134,10 @@ impl Build<'_> {
         Ok(disk)
     }
 
-    fn formats(&self, wanted: &Wanted<'_>, disk: &Path) -> anyhow::Result<()> {
-        for (extension, file) in formats::write(disk, self.work, &self.tools, |name| wanted.has(name))? {
-            self.move_out(&file, &self.named(extension))?;
+    fn formats(&mut self, wanted: &Wanted<'_>, disk: &Path) -> anyhow::Result<()> {
+        for (format, file) in formats::write(disk, self.work, &self.tools, |name| wanted.has(name))? {
+            self.move_out(&file, &self.named(format.extension))?;
+            say::line(format_args!("    for {}", format.why));
         }
         if wanted.has(RAW) {
             self.move_out(disk, &self.named(RAW))?;
@@ -130,20 +145,31 @@ impl Build<'_> {
         Ok(())
     }
 
+    /// What is in the image, and the digests of all files, which come last.
+    fn inventory(&mut self, workspace: &Path) -> anyhow::Result<()> {
+        let bill = inventory::bill_of_materials(workspace, &self.packages)?;
+        self.publish(&self.named("cdx.json"), bill.as_bytes())?;
+        let list = inventory::list_of_packages(&self.packages)?;
+        self.publish(&self.named("packages.txt"), list.as_bytes())?;
+        let sums = inventory::sums(&self.arguments.out, &self.published)?;
+        self.publish(SUMS, sums.as_bytes())
+    }
+
     fn named(&self, extension: &str) -> String {
         format!("weir-{}.{extension}", env!("CARGO_PKG_VERSION"))
     }
 
-    fn publish(&self, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
+    fn publish(&mut self, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
         let unfinished = self.work.join(name);
         fs::write(&unfinished, bytes).with_context(|| format!("can't write {name}"))?;
         self.move_out(&unfinished, name)
     }
 
     /// Whole or not at all: a boot test may be reading what is there.
-    fn move_out(&self, from: &Path, name: &str) -> anyhow::Result<()> {
+    fn move_out(&mut self, from: &Path, name: &str) -> anyhow::Result<()> {
         let to = self.arguments.out.join(name);
         say::line(format_args!("{} ({})", to.display(), say::size(fs::metadata(from)?.len())));
+        self.published.push(name.to_owned());
         if fs::rename(from, &to).is_ok() {
             return Ok(());
         }

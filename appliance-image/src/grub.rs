@@ -149,7 +149,7 @@ mod tests {
                 CONFIGURATION.contains(command) || REDIRECTION.contains(command),
                 "{command} is not used"
             );
-            assert!(BIOS_MODULES.iter().any(|name| *name == module), "{module} is missing");
+            assert!(BIOS_MODULES.contains(&module), "{module} is missing");
         }
     }
 }

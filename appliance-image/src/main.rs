@@ -14,6 +14,7 @@ mod filesystems;
 mod formats;
 mod grub;
 mod initramfs;
+mod inventory;
 mod kernel;
 mod layout;
 mod modules;

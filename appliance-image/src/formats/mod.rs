@@ -15,7 +15,6 @@ mod vmdk;
 
 pub(crate) use deflate::Deflate;
 
-use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -48,7 +47,11 @@ pub(crate) const TABLE: &[Format] = &[
         why: "KVM: Proxmox, libvirt, OpenStack; XCP-ng",
         write: Write::OfDisk(|disk, to, _| qcow2::write(disk, to)),
     },
-    Format { extension: "raw.zst", why: "whatever takes plain disks; clouds; real machines", write: Write::OfDisk(raw_zst) },
+    Format {
+        extension: "raw.zst",
+        why: "whatever takes plain disks; clouds; real machines",
+        write: Write::OfDisk(raw_zst),
+    },
     Format {
         extension: "vmdk",
         why: "VMware, where the machine is made by hand; VirtualBox",
@@ -57,7 +60,9 @@ pub(crate) const TABLE: &[Format] = &[
     Format {
         extension: "ova",
         why: "VMware and VirtualBox: the whole machine; XenServer and XCP-ng import it, too",
-        write: Write::OfVmdk(|vmdk, to, tools| ova::write(vmdk, to, env!("CARGO_PKG_VERSION"), tools.epoch())),
+        write: Write::OfVmdk(|vmdk, to, tools| {
+            ova::write(vmdk, to, env!("CARGO_PKG_VERSION"), tools.epoch())
+        }),
     },
     Format {
         extension: "vhd",
@@ -76,18 +81,19 @@ fn raw_zst(disk: &Path, to: &Path, tools: &Tools) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes those that are wanted into `folder`, at once, and says by extension where they are. What only another one is
-/// made of may be there, too.
+/// Writes those that are wanted into `folder`, at once, and says where they are. What only another one is made of may
+/// be there, too.
 pub(crate) fn write(
     disk: &Path,
     folder: &Path,
     tools: &Tools,
     wanted: impl Fn(&str) -> bool,
-) -> anyhow::Result<BTreeMap<&'static str, PathBuf>> {
+) -> anyhow::Result<Vec<(&'static Format, PathBuf)>> {
     let vmdk = folder.join("vmdk");
     let all = || TABLE.iter().filter(|format| wanted(format.extension));
     let needs_vmdk = all().any(|format| matches!(format.write, Write::OfVmdk(_)));
-    let of_disk = TABLE.iter().filter(|format| wanted(format.extension) || needs_vmdk && format.extension == "vmdk");
+    let of_disk =
+        TABLE.iter().filter(|format| wanted(format.extension) || needs_vmdk && format.extension == "vmdk");
     thread::scope(|scope| {
         let mut running = Vec::new();
         for format in of_disk {
@@ -102,13 +108,13 @@ pub(crate) fn write(
         }
         anyhow::Ok(())
     })?;
-    let mut written = BTreeMap::new();
+    let mut written = Vec::new();
     for format in all() {
         let to = folder.join(format.extension);
         if let Write::OfVmdk(write) = format.write {
             write(&vmdk, &to, tools).with_context(|| format!("can't write the {}", format.extension))?;
         }
-        written.insert(format.extension, to);
+        written.push((format, to));
     }
     Ok(written)
 }

@@ -93,7 +93,9 @@ mod tests {
         let mut at = 0;
         while archive[at] != 0 {
             let text = |from: usize, length: usize| {
-                String::from_utf8_lossy(&archive[at + from..at + from + length]).trim_end_matches('\0').to_owned()
+                String::from_utf8_lossy(&archive[at + from..at + from + length])
+                    .trim_end_matches('\0')
+                    .to_owned()
             };
             let size = usize::from_str_radix(&text(124, 12), 8).expect("an octal number");
             members.push((text(0, 100), archive[at + 512..at + 512 + size].to_vec()));
@@ -126,7 +128,8 @@ mod tests {
     #[test]
     fn a_headers_checksum_counts_itself_as_blanks() {
         let mut header = tar_header("a", 5, 0).expect("a short name");
-        let sum = u32::from_str_radix(&String::from_utf8_lossy(&header[148..154]), 8).expect("an octal number");
+        let sum =
+            u32::from_str_radix(&String::from_utf8_lossy(&header[148..154]), 8).expect("an octal number");
         header[148..156].fill(b' ');
         assert_eq!(header.iter().map(|byte| u32::from(*byte)).sum::<u32>(), sum);
     }

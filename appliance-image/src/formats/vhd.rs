@@ -30,7 +30,9 @@ pub(crate) fn write(from: &Path, to: &Path) -> anyhow::Result<()> {
     for piece in pieces {
         let piece = piece.context("can't read the disk")?;
         if let Some(content) = piece.content {
-            file.seek(SeekFrom::Start(piece.offset)).and_then(|_| file.write_all(&content)).context("can't write the VHD")?;
+            file.seek(SeekFrom::Start(piece.offset))
+                .and_then(|_| file.write_all(&content))
+                .context("can't write the VHD")?;
         }
     }
     file.seek(SeekFrom::Start(size)).and_then(|_| file.write_all(&footer)).context("can't write the VHD")

@@ -85,7 +85,9 @@ pub(crate) fn write(from: &Path, to: &Path) -> anyhow::Result<()> {
         (METADATA, metadata(size)),
         (BLOCK_TABLE, table),
     ] {
-        file.seek(SeekFrom::Start(offset)).and_then(|_| file.write_all(&bytes)).context("can't write the VHDX")?;
+        file.seek(SeekFrom::Start(offset))
+            .and_then(|_| file.write_all(&bytes))
+            .context("can't write the VHDX")?;
     }
     file.flush().context("can't write the VHDX")?;
     // A disk without content still has its tables whole.
@@ -165,7 +167,10 @@ fn with_checksum(mut structure: Vec<u8>) -> Vec<u8> {
 /// Castagnoli's, bit by bit: it is over three small tables.
 fn crc32c(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, |sum, byte| {
-        (0..8).fold(sum ^ u32::from(*byte), |sum, _| if sum & 1 == 1 { sum >> 1 ^ 0x82F6_3B78 } else { sum >> 1 })
+        (0..8).fold(
+            sum ^ u32::from(*byte),
+            |sum, _| if sum & 1 == 1 { sum >> 1 ^ 0x82F6_3B78 } else { sum >> 1 },
+        )
     })
 }
 
@@ -188,7 +193,9 @@ mod tests {
     #[test]
     fn every_table_carries_the_checksum_of_itself() {
         let file = samples::written(write, &samples::disk());
-        for (at, length) in [(64 << 10, 4 << 10), (128 << 10, 4 << 10), (192 << 10, 64 << 10), (256 << 10, 64 << 10)] {
+        for (at, length) in
+            [(64 << 10, 4 << 10), (128 << 10, 4 << 10), (192 << 10, 64 << 10), (256 << 10, 64 << 10)]
+        {
             let mut table = file[at..at + length].to_vec();
             let sum = u32::from_le_bytes(table[4..8].try_into().expect("4 bytes"));
             table[4..8].fill(0);

@@ -52,7 +52,9 @@ pub(crate) fn write(from: &Path, to: &Path) -> anyhow::Result<()> {
         (plan.directory, tables.flat_map(u32::to_le_bytes).collect()),
         (plan.first_table, entries.iter().copied().flat_map(u32::to_le_bytes).collect()),
     ] {
-        file.seek(SeekFrom::Start(sector * SECTOR)).and_then(|_| file.write_all(&bytes)).context("can't write the VMDK")?;
+        file.seek(SeekFrom::Start(sector * SECTOR))
+            .and_then(|_| file.write_all(&bytes))
+            .context("can't write the VMDK")?;
     }
     file.flush().context("can't write the VMDK")
 }

@@ -62,6 +62,7 @@ pub(crate) fn choose(tools: &Tools, tree: &Path, release: &str, work: &Path) -> 
 }
 
 /// How depmod's folder is filled.
+#[derive(Clone, Copy)]
 enum Copying<'a> {
     /// With a link to all modules.
     Links,

@@ -192,6 +192,15 @@ fn unpack(taken: &[Taken], files: &Path, cache: &Path) -> anyhow::Result<PathBuf
 }
 
 #[cfg(test)]
+impl Taken {
+    /// For the tests of those who list packages.
+    pub(crate) fn sample(name: &str, version: &str) -> Self {
+        let file = format!("{name}_{version}_amd64.deb");
+        parse_uri_line(&format!("'a://b' {file} 1 SHA256:ab12")).expect("apt's own format")
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
