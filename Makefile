@@ -85,17 +85,17 @@ export WEIR_IMAGE_DIR ?= $(abspath dist)
 BOOT_TESTS = cargo test --locked --package weir-boot-tests --profile $(PROFILE) --test boot -- --ignored --test-threads 1
 
 test-boot: ## The image in emulated machines: each firmware, card and disk at least once, and what may go wrong (ONLY=)
-	@tools/need rust boot
+	@tools/need rust boot guests
 	@[[ "$(origin WEIR_IMAGE_DIR)" != file ]] || $(MAKE) --no-print-directory image
 	$(BOOT_TESTS) $(or $(ONLY),small::)
 
 test-boot-all: ## The same with every pair of them, a real Xen, and Hyper-V's bus: an hour (ONLY=)
-	@tools/need rust boot
+	@tools/need rust boot guests
 	@[[ "$(origin WEIR_IMAGE_DIR)" != file ]] || $(MAKE) --no-print-directory image
 	$(BOOT_TESTS) $(ONLY) --skip times::
 
 boot-times: ## From power-on to the first request, the kernel's share and ours: the table in docs/appliance.md
-	@tools/need rust boot
+	@tools/need rust boot guests
 	@[[ "$(origin WEIR_IMAGE_DIR)" != file ]] || $(MAKE) --no-print-directory image
 	@$(BOOT_TESTS) --quiet --nocapture times::
 

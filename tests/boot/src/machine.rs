@@ -32,6 +32,8 @@ pub struct Plan {
     plugged: bool,
     seed: Vec<String>,
     words: Option<String>,
+    /// What the machine showed when it was started before: it does so once.
+    token: Option<String>,
     more: Vec<String>,
 }
 
@@ -55,6 +57,7 @@ impl Plan {
             plugged: true,
             seed: Vec::new(),
             words: None,
+            token: None,
             more: Vec::new(),
         }
     }
@@ -286,11 +289,9 @@ impl Machine {
         until(what, || Some(self.system()).filter(&holds))
     }
 
-    /// The token of its admin API, which the console shows.
+    /// The token of its admin API, which the console shows at the first start.
     fn token(&self) -> Option<String> {
-        let text = self.console.text();
-        let line = text.lines().rev().find(|line| line.contains("token"))?;
-        line.split_whitespace().last().map(str::to_owned)
+        shown_token(&self.console.text()).or_else(|| self.plan.token.clone())
     }
 
     /// Presses the power button, and waits until it has switched itself off.
@@ -340,8 +341,10 @@ impl Machine {
     }
 
     fn stopped(mut self) -> Stopped {
-        let plan = std::mem::replace(&mut self.plan, Plan::bare());
-        Stopped { plan, said: self.console.text() }
+        let mut plan = std::mem::replace(&mut self.plan, Plan::bare());
+        let said = self.console.text();
+        plan.token = shown_token(&said).or(plan.token);
+        Stopped { plan, said }
     }
 }
 
@@ -370,4 +373,24 @@ fn has_kvm() -> bool {
     let flags = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let capable = flags.split_whitespace().any(|flag| flag == "vmx" || flag == "svm");
     capable && std::fs::OpenOptions::new().write(true).open("/dev/kvm").is_ok()
+}
+
+/// The token in the box that the console shows: `|  Token        abcdefghijklmnopqrstuvwxyz234567 ... |`.
+fn shown_token(said: &str) -> Option<String> {
+    let rows = said.lines().rev().map(|line| line.split_whitespace());
+    rows.filter_map(|mut words| {
+        words.find(|word| *word == "Token").and_then(|_| words.next().map(str::to_owned))
+    })
+    .next()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_token_is_read_from_the_latest_box() {
+        let said =
+            "|  Token        old   |\n\nconsole: |  Token        abcdef   |\n|  Configured  not yet |\n";
+        assert_eq!(super::shown_token(said).as_deref(), Some("abcdef"));
+        assert_eq!(super::shown_token("a Token"), None);
+    }
 }
