@@ -4,7 +4,8 @@
 //! files; nothing is mounted.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -106,7 +107,22 @@ impl Maker<'_> {
         arguments.extend(options.iter().map(OsStr::new));
         arguments.extend(["-d".as_ref(), staging.as_os_str(), image.as_os_str()]);
         self.tools.run("usr/sbin/mke2fs", &arguments)?;
+        self.give_to_root(&image, contents)?;
         Ok(image)
+    }
+
+    /// mke2fs leaves files with whoever builds the image.
+    fn give_to_root(&self, image: &Path, contents: &[Content<'_>]) -> anyhow::Result<()> {
+        if contents.is_empty() {
+            return Ok(());
+        }
+        let fields = |content: &Content<'_>| {
+            ["uid", "gid"].map(|field| format!("set_inode_field /{} {field} 0\n", content.path)).concat()
+        };
+        let commands: String = contents.iter().map(fields).collect();
+        let arguments = ["-w".as_ref(), "-f".as_ref(), "/dev/stdin".as_ref(), image.as_os_str()];
+        self.tools.run_with_input("usr/sbin/debugfs", &arguments, commands.as_bytes())?;
+        Ok(())
     }
 
     fn empty_image(&self, partition: &Partition, name: &str) -> anyhow::Result<PathBuf> {
@@ -116,7 +132,7 @@ impl Maker<'_> {
         Ok(path)
     }
 
-    /// A folder with these files, all of one time.
+    /// A folder with these files, all of one time, and readable to all whatever the builder's umask is.
     fn staging(&self, name: &str, contents: &[Content<'_>]) -> anyhow::Result<PathBuf> {
         let folder = self.work.join(format!("{name}.content"));
         let time = SystemTime::UNIX_EPOCH + Duration::from_secs(self.tools.epoch());
@@ -127,9 +143,14 @@ impl Maker<'_> {
                 .context("can't make a folder of a file system")?;
             fs::write(&path, content.bytes).with_context(|| format!("can't write {}", path.display()))?;
             let file = File::options().write(true).open(&path)?;
-            file.set_modified(time).with_context(|| format!("can't set the time of {}", path.display()))?;
+            file.set_permissions(Permissions::from_mode(0o644))
+                .and_then(|()| file.set_modified(time))
+                .with_context(|| format!("can't set the time of {}", path.display()))?;
         }
-        File::open(&folder)?.set_modified(time).context("can't set the time of a folder")?;
+        let root = File::open(&folder).context("can't open a file system's folder")?;
+        root.set_permissions(Permissions::from_mode(0o755))
+            .and_then(|()| root.set_modified(time))
+            .context("can't set the time of a folder")?;
         Ok(folder)
     }
 }

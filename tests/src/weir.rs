@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 pub use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::{Admin, Directory, eventually, until};
+use crate::{Admin, Directory, eventually, try_curl, until};
 
 /// A running Weir, killed when it is dropped. A test that fails shows what it said.
 pub struct Weir {
@@ -90,7 +90,15 @@ impl Weir {
             assert!(ended.is_none(), "it ended at once: {ended:?}");
             weir.said().lines().find_map(|line| value_after(line, "serving", "admin"))
         });
-        eventually("it is ready", || weir.admin().get("/readyz").status == 200);
+        let over_tls = weir.said().contains("admin_tls=true");
+        eventually("it is ready", || {
+            if over_tls {
+                let url = format!("https://{}/readyz", weir.admin);
+                try_curl(&["--insecure", "--fail", &url]).status.success()
+            } else {
+                weir.admin().get("/readyz").status == 200
+            }
+        });
         weir
     }
 

@@ -7,6 +7,7 @@
 )]
 
 mod access_log;
+mod admin_tls;
 mod balancing;
 mod cli;
 mod connect;
@@ -26,6 +27,7 @@ mod real_peers;
 mod reload;
 mod retries;
 mod routing;
+mod saving;
 mod soak;
 mod strict;
 mod tcp;

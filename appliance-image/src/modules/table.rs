@@ -101,7 +101,11 @@ pub(crate) const TABLE: &[Module] = &[
     module("mptsas", VMware, "LSI Logic SAS"),
     module("vmw_balloon", VMware, "gives memory back to the host"),
     module("vmw_vmci", VMware, "vmw_balloon's way to the host"),
-    module("vmw_vsock_vmci_transport", VMware, "first-boot data, shutdown and addresses: guestinfo and Tools, over vSockets"),
+    module(
+        "vmw_vsock_vmci_transport",
+        VMware,
+        "first-boot data, shutdown and addresses: guestinfo and Tools, over vSockets",
+    ),
     module("ptp_vmw", VMware, "the host's clock"),
     // Hyper-V.
     module("hv_vmbus", HyperV, "the bus that all else hangs on"),

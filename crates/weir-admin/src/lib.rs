@@ -14,9 +14,14 @@ mod openapi;
 mod operator;
 mod process;
 mod reloads;
+mod save;
 mod server;
+mod setup;
+mod system;
 mod token;
 mod view;
 
 pub use failure::{ReloadError, StartError};
 pub use operator::Operator;
+pub use save::Stamp;
+pub use setup::Setup;

@@ -4,7 +4,7 @@
 //! Invariant: data plane, admin address and token are always those of one configuration. Whatever can fail is
 //! done before the data plane changes; what follows that can't fail.
 
-use std::cell::{Ref, RefCell};
+use std::cell::{Cell, Ref, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -13,13 +13,15 @@ use std::time::{Instant, SystemTime};
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, Semaphore};
 use weir_config::model::Admin;
-use weir_config::tls::{self, Tls};
+use weir_config::tls;
 use weir_config::{Diagnostics, Ready};
 use weir_proxy::{Applied, Proxy};
 
 use crate::failure::{BindError, ReloadError, StartError};
 use crate::reloads::Reloads;
+use crate::save::{self, Stamp};
 use crate::server::{self, Server};
+use crate::setup::Setup;
 use crate::token::{Token, TokenError};
 
 /// How many candidate configurations may be on their way at once, each up to 64 MiB.
@@ -28,12 +30,15 @@ const UPLOADS_MAX: usize = 4;
 /// The running product.
 pub struct Operator {
     proxy: Proxy,
+    setup: Setup,
     token: RefCell<Option<Token>>,
     /// The last one is that of `admin.bind`; those before it answer what they have begun.
     servers: RefCell<Vec<Server>>,
     reloads: RefCell<Reloads>,
     /// What of the files of the configuration in force is broken now; said once.
     broken_files: RefCell<Vec<String>>,
+    /// The file of `setup.save_to` as the last `PUT` left it.
+    saved: Cell<Option<Stamp>>,
     /// Held by the reload that is under way.
     reloading: Mutex<()>,
     pub(crate) uploads: Semaphore,
@@ -44,6 +49,27 @@ pub struct Operator {
 pub(crate) struct Reloaded {
     pub(crate) applied: Applied,
     pub(crate) warnings: Diagnostics,
+    pub(crate) saved: Saved,
+}
+
+/// What becomes of a text at the next start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Saved {
+    /// It is what the next start reads.
+    Yes,
+    /// Nobody asked for that.
+    NotWanted,
+    /// It could not be written, and why.
+    Failed(String),
+}
+
+/// Where a text comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// The file that the next start reads, too.
+    File,
+    /// The API.
+    Api,
 }
 
 impl Operator {
@@ -51,20 +77,23 @@ impl Operator {
     ///
     /// # Errors
     /// See [`StartError`]; nothing serves then.
-    pub async fn start(ready: Ready) -> Result<Rc<Self>, StartError> {
+    pub async fn start(ready: Ready, setup: Setup) -> Result<Rc<Self>, StartError> {
         let Ready { config, tls, warnings: _ } = ready;
-        let token = read_token(config.admin.clone()).await?;
-        let bind = config.admin.bind;
+        let admin = config.admin_or(&setup.default_admin).clone();
+        let bind = admin.bind;
+        let token = read_token(admin).await?;
         let listener = server::bind(bind, None).map_err(|source| BindError { address: bind, source })?;
         let proxy = Proxy::start(config, Arc::new(tls)).await?;
         let now = SystemTime::now();
         let reloads = Reloads::new(proxy.snapshot().generation, now);
         Ok(Rc::new_cyclic(|operator| Self {
             proxy,
+            setup,
             token: RefCell::new(token),
             servers: RefCell::new(vec![Server::spawn(bind, listener, operator.clone())]),
             reloads: RefCell::new(reloads),
             broken_files: RefCell::default(),
+            saved: Cell::new(None),
             reloading: Mutex::new(()),
             uploads: Semaphore::new(UPLOADS_MAX),
             started: (Instant::now(), now),
@@ -74,6 +103,17 @@ impl Operator {
     /// The address that the admin server has: the real one where port 0 was asked for.
     pub fn admin_address(&self) -> SocketAddr {
         self.servers.borrow().last().expect("a server is only ever replaced by another one").address()
+    }
+
+    /// Whether the admin API speaks TLS.
+    pub fn admin_speaks_tls(&self) -> bool {
+        self.proxy.snapshot().tls.admin().is_some()
+    }
+
+    /// The configuration's file as the last `PUT` left it, if one was written to it: seeing that again is no news.
+    pub async fn saved(&self) -> Option<Stamp> {
+        let _alone = self.reloading.lock().await; // one may be about to tell
+        self.saved.get()
     }
 
     /// The data plane.
@@ -87,7 +127,8 @@ impl Operator {
     /// # Errors
     /// See [`ReloadError`]; what served before still does.
     pub async fn reload(self: &Rc<Self>, text: &str) -> Result<Applied, ReloadError> {
-        let Reloaded { applied, warnings } = self.replace(text.to_owned(), None).await?;
+        let Reloaded { applied, warnings, saved: _ } =
+            self.replace_from(Origin::File, text.to_owned(), None).await?;
         for warning in &warnings {
             tracing::warn!(line = warning.line, column = warning.column, "{}", warning.message);
         }
@@ -102,14 +143,16 @@ impl Operator {
         let config = Arc::clone(&snapshot.config);
         let before = Arc::clone(&snapshot.tls);
         drop(snapshot); // it may be large, and this takes a while
-        if config.listeners.iter().all(|listener| listener.tls.is_none())
+        if config.admin_or(&self.setup.default_admin).tls.is_none()
+            && config.listeners.iter().all(|listener| listener.tls.is_none())
             && config.pools.iter().all(|pool| pool.tls.is_none())
         {
             return;
         }
         let refreshed = tokio::task::spawn_blocking({
             let (config, before) = (Arc::clone(&config), Arc::clone(&before));
-            move || tls::refresh(&config, &before)
+            let default_admin = self.setup.default_admin.clone();
+            move || tls::refresh(&config, &default_admin, &before)
         });
         let Ok((tls, broken)) = refreshed.await else {
             return tracing::error!("a defect in Weir ended the look at certificates; please report it");
@@ -145,10 +188,20 @@ impl Operator {
         }
     }
 
-    /// The reload itself: in a task of its own, so that one whose client goes away is not left half done.
+    /// The reload of a text that came by the API, which is written to the configuration's file then if that is wanted.
     /// With `expected`, only the configuration of that generation is replaced.
     pub(crate) async fn replace(
         self: &Rc<Self>,
+        text: String,
+        expected: Option<u64>,
+    ) -> Result<Reloaded, ReloadError> {
+        self.replace_from(Origin::Api, text, expected).await
+    }
+
+    /// The reload itself: in a task of its own, so that one whose client goes away is not left half done.
+    async fn replace_from(
+        self: &Rc<Self>,
+        origin: Origin,
         text: String,
         expected: Option<u64>,
     ) -> Result<Reloaded, ReloadError> {
@@ -156,7 +209,7 @@ impl Operator {
         let reload = async move {
             let _alone = operator.reloading.lock().await;
             operator.check_generation(expected)?;
-            let outcome = operator.replace_alone(text).await;
+            let outcome = operator.replace_alone(origin, text).await;
             let now = SystemTime::now();
             match &outcome {
                 Ok(reloaded) => {
@@ -177,11 +230,13 @@ impl Operator {
         }
     }
 
-    async fn replace_alone(self: &Rc<Self>, text: String) -> Result<Reloaded, ReloadError> {
-        let before = Arc::clone(&self.proxy.snapshot().tls);
-        let Ready { config, tls, warnings } = load(text, before).await?.map_err(ReloadError::Invalid)?;
-        let token = read_token(config.admin.clone()).await?;
-        let bind = config.admin.bind;
+    async fn replace_alone(self: &Rc<Self>, origin: Origin, text: String) -> Result<Reloaded, ReloadError> {
+        let text: Arc<str> = text.into();
+        let loaded = self.load(Arc::clone(&text)).await?;
+        let Ready { config, tls, warnings } = loaded.map_err(ReloadError::Invalid)?;
+        let admin = config.admin_or(&self.setup.default_admin).clone();
+        let bind = admin.bind;
+        let token = read_token(admin).await?;
         let moved = self.bind_if_moved(bind)?;
         let applied = self.proxy.apply(config, Arc::new(tls)).await?;
         *self.token.borrow_mut() = token;
@@ -193,7 +248,37 @@ impl Operator {
             servers.iter().for_each(Server::retire);
             servers.push(server);
         }
-        Ok(Reloaded { applied, warnings })
+        let saved = match origin {
+            Origin::File => Saved::Yes,
+            Origin::Api => self.save(text).await,
+        };
+        Ok(Reloaded { applied, warnings, saved })
+    }
+
+    /// Reads a configuration and its files apart from the main thread, which has others to answer meanwhile.
+    pub(crate) async fn load(&self, text: Arc<str>) -> Result<Result<Ready, Diagnostics>, ReloadError> {
+        let before = Arc::clone(&self.proxy.snapshot().tls);
+        let default_admin = self.setup.default_admin.clone();
+        let load = move || weir_config::load_with(&text, &default_admin, &before);
+        tokio::task::spawn_blocking(load).await.map_err(|_| ReloadError::Defect)
+    }
+
+    /// Writes what is in force to the configuration's file, if that is wanted. What fails here takes nothing back.
+    async fn save(&self, text: Arc<str>) -> Saved {
+        let Some(path) = self.setup.save_to.clone() else { return Saved::NotWanted };
+        let shown = path.display().to_string();
+        match tokio::task::spawn_blocking(move || save::save(&path, &text)).await {
+            Ok(Ok(stamp)) => {
+                self.saved.set(Some(stamp));
+                tracing::info!(file = shown, "configuration saved");
+                Saved::Yes
+            }
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the configuration serves, and is not saved");
+                Saved::Failed(error.to_string())
+            }
+            Err(_defect) => Saved::Failed(format!("a defect in Weir ended the writing of {shown}")),
+        }
     }
 
     /// The new socket, if the admin API is to move to `bind`.
@@ -204,6 +289,10 @@ impl Operator {
         server::bind(bind, Some(left)).map(Some).map_err(|source| BindError { address: bind, source })
     }
 
+    pub(crate) fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
     pub(crate) fn token(&self) -> Ref<'_, Option<Token>> {
         self.token.borrow()
     }
@@ -211,12 +300,6 @@ impl Operator {
     pub(crate) fn reloads(&self) -> Ref<'_, Reloads> {
         self.reloads.borrow()
     }
-}
-
-/// Reads a configuration and its files apart from the main thread, which has others to answer meanwhile.
-pub(crate) async fn load(text: String, before: Arc<Tls>) -> Result<Result<Ready, Diagnostics>, ReloadError> {
-    let loaded = tokio::task::spawn_blocking(move || weir_config::load(&text, &before)).await;
-    loaded.map_err(|_| ReloadError::Defect)
 }
 
 /// Reads the token that `admin` names, apart from the main thread: the file may be far away.

@@ -28,6 +28,7 @@ pub use reference::reference_markdown;
 pub use schema::json_schema;
 
 use codec::{Context, Problem};
+use model::Admin;
 use tree::{NodeId, Tree};
 
 /// A valid file.
@@ -56,8 +57,16 @@ pub struct Ready {
 /// # Errors
 /// Everything that is wrong with `text`; if nothing is, everything that is wrong with the files.
 pub fn load(text: &str, before: &tls::Tls) -> Result<Ready, Diagnostics> {
-    let Parsed { config, warnings } = parse(text)?;
-    match tls::load(text, &config, before) {
+    load_with(text, &Admin::default(), before)
+}
+
+/// The same, where `default_admin` holds if the file has no `admin` section.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with(text: &str, default_admin: &Admin, before: &tls::Tls) -> Result<Ready, Diagnostics> {
+    let Parsed { config, warnings } = parse_with(text, default_admin)?;
+    match tls::load(text, &config, default_admin, before) {
         Ok(tls::Loaded { tls, warnings: more }) => Ok(Ready { config, tls, warnings: warnings.with(more) }),
         Err(found) => Err(warnings.with(found)),
     }
@@ -70,13 +79,17 @@ pub fn load(text: &str, before: &tls::Tls) -> Result<Ready, Diagnostics> {
 /// YAML at all, or exceeds what a file may be (64 MiB, 4,000,000 values, 64 levels), is there one error:
 /// the first.
 pub fn parse(text: &str) -> Result<Parsed, Diagnostics> {
+    parse_with(text, &Admin::default())
+}
+
+fn parse_with(text: &str, default_admin: &Admin) -> Result<Parsed, Diagnostics> {
     let tree = Tree::parse(text).map_err(|error| diagnostic::syntax_error(text, error))?;
     let mut cx = Context::new(&tree);
     let Some(root) = tree.root() else {
         cx.problem(NodeId::NONE, Problem::new("the file is empty").hint("it begins with `version: 1`"));
         return Err(cx.findings.locate(&tree));
     };
-    let config = validate::validate(root, &mut cx);
+    let config = validate::validate(root, default_admin, &mut cx);
     let found = cx.findings.locate(&tree);
     match config {
         Some(config) => Ok(Parsed { config, warnings: found }),

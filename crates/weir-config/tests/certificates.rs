@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use weir_config::model::Admin;
 use weir_config::tls::Tls;
 use weir_config::{Ready, load};
 
@@ -113,7 +114,7 @@ fn ten_thousand_certificates_load_in_seconds_and_one_that_changed_in_no_time() {
     assert_eq!(&*changed[0][0], "changed.test");
 
     let began = Instant::now();
-    let (third, broken) = weir_config::tls::refresh(&config, &second);
+    let (third, broken) = weir_config::tls::refresh(&config, &Admin::default(), &second);
     let none = began.elapsed();
     assert!(third.is_same(&second) && broken.is_empty());
     eprintln!("{CERTIFICATES} certificates: all in {all:?}, one in {one:?}, none in {none:?}");

@@ -305,6 +305,21 @@ fn an_admin_api_that_is_open_to_everyone() {
     );
     told_of_top("admin: { bind: 0.0.0.0:9000, token_file: /etc/weir/token }", &[]);
     told_of_top("admin: { bind: '[::1]:9000' }", &[]);
+    // TLS hides what is said, not from whom.
+    told_of_top(
+        "admin: { bind: 0.0.0.0:9000, tls: /etc/weir/admin.pem }",
+        &["2:16: the admin API is open to others at `0.0.0.0:9000` and asks for no token \
+         (add `token_file`, or bind it to 127.0.0.1)"],
+    );
+    told_of_top("admin: { tls: /etc/weir/admin.pem }", &[]);
+    told_of_top("admin: { tls: { certificate: a.pem, key: a.key } }", &[]);
+    told_of_top(
+        "admin: { tls: { certificates: a.pem } }",
+        &[
+            "2:10: this certificate has no `certificate`",
+            "2:17: unknown key `certificates` (did you mean `certificate`?)",
+        ],
+    );
 }
 
 #[test]

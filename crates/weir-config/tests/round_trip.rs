@@ -462,13 +462,23 @@ fn pool() -> impl Strategy<Value = Pool> {
         )
 }
 
-fn process() -> impl Strategy<Value = (Workers, Admin, Log, Resolver, Limits, Timeouts)> {
+fn process() -> impl Strategy<Value = (Workers, Option<Admin>, Log, Resolver, Limits, Timeouts)> {
     let workers = prop_oneof![
         Just(Workers::Auto),
         (1_u16..=1024).prop_map(|count| Workers::Count(NonZeroU16::new(count).unwrap()))
     ];
-    let admin = (ip(), any::<u16>(), "/[a-z /]{1,10}")
-        .prop_map(|(ip, port, file)| Admin { bind: (ip, port).into(), token_file: Some(file.into()) });
+    let admin_tls = proptest::option::of(("/[a-z]{1,10}", proptest::option::of("/[a-z]{1,10}")).prop_map(
+        |(certificate, key)| CertificateFiles {
+            certificate: certificate.into(),
+            key: key.map(Into::into),
+            ocsp: None,
+        },
+    ));
+    let admin = (ip(), any::<u16>(), "/[a-z /]{1,10}", admin_tls).prop_map(|(ip, port, file, tls)| Admin {
+        bind: (ip, port).into(),
+        token_file: Some(file.into()),
+        tls,
+    });
     let level = select(vec![LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Debug]);
     let access = prop_oneof![
         Just(AccessLogTarget::Off),
@@ -490,7 +500,7 @@ fn process() -> impl Strategy<Value = (Workers, Admin, Log, Resolver, Limits, Ti
     let sessions = prop_oneof![Just(SessionLimit::Auto), (1_u32..).prop_map(SessionLimit::Count)];
     (
         workers,
-        prop_oneof![Just(Admin::default()), admin],
+        prop_oneof![Just(None), Just(Some(Admin::default())), admin.prop_map(Some)],
         prop_oneof![Just(Log::default()), log],
         prop_oneof![Just(Resolver::default()), resolver],
         (sessions, 1_u64 << 20..1 << 40)

@@ -10,6 +10,7 @@ pub mod agents;
 mod boot;
 mod button;
 mod child;
+pub mod clock;
 mod command_line;
 mod configuration;
 mod console;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
+use weir_admin::Setup;
 use weir_bench::origin::Origin;
 
 use crate::logging::say;
@@ -35,7 +36,7 @@ pub(crate) fn main(options: &Options) -> anyhow::Result<ExitCode> {
              bind: \"{bind}\"\n    routes:\n      - pool: web\n\npools:\n  web:\n    servers:\n{servers}    \
              check:\n      http: {{ path: /healthz }}\n"
         );
-        run::serve(Source::BuiltIn(text), || {
+        run::serve(Source::BuiltIn(text), Setup::default(), || {
             say(&format!(
                 "\nWeir is balancing three origin servers.\n\n  \
                  curl http://{bind}/                      the three take turns\n  \

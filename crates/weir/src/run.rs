@@ -1,15 +1,16 @@
 //! `weir run`: read, refuse or serve, reload on request, drain, stop.
 
-use std::path::{Path, PathBuf};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::rc::Rc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::Context;
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use weir_admin::Operator;
-use weir_config::model::System;
+use weir_admin::{Operator, Setup, Stamp};
+use weir_config::model::{Admin, CertificateFiles, System};
 use weir_config::tls::Tls;
 
 use crate::check::read;
@@ -21,7 +22,34 @@ pub(crate) struct Options {
     /// The configuration file
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    /// Write what `PUT /api/v1/config` applied to FILE, as it was sent, so that the next start has it
+    #[arg(long)]
+    save_config: bool,
+    #[command(flatten)]
+    appliance: Appliance,
 }
+
+/// What the appliance's process 1 says to the load balancer. It implies `--save-config`.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "The appliance (`weir init` says these)")]
+struct Appliance {
+    /// The folder in which `weir init` tells what it has come to, for GET /api/v1/system
+    #[arg(long = "appliance", value_name = "DIR", hide_short_help = true)]
+    #[arg(requires_all = ["admin_certificate", "admin_key", "admin_token"])]
+    folder: Option<PathBuf>,
+    /// The certificate of the admin API on port 9000, while the configuration has no `admin` section
+    #[arg(long, value_name = "FILE", requires = "folder", hide_short_help = true)]
+    admin_certificate: Option<PathBuf>,
+    /// Its private key
+    #[arg(long, value_name = "FILE", requires = "folder", hide_short_help = true)]
+    admin_key: Option<PathBuf>,
+    /// The file with the token that requests must carry then
+    #[arg(long, value_name = "FILE", requires = "folder", hide_short_help = true)]
+    admin_token: Option<PathBuf>,
+}
+
+/// Where the appliance's admin API is unless its configuration says otherwise.
+const APPLIANCE_PORT: u16 = 9000;
 
 /// Where a configuration comes from.
 pub(crate) enum Source {
@@ -37,7 +65,33 @@ const FILES_INTERVAL: Duration = Duration::from_secs(3);
 const PULSE: Duration = Duration::from_secs(1);
 
 pub(crate) fn main(options: &Options) -> anyhow::Result<ExitCode> {
-    runtime()?.block_on(serve(Source::File(options.config.clone()), || {}))
+    let setup = setup(options)?;
+    runtime()?.block_on(serve(Source::File(options.config.clone()), setup, || {}))
+}
+
+fn setup(options: &Options) -> anyhow::Result<Setup> {
+    let Options { config, save_config, appliance } = options;
+    let save = *save_config || appliance.folder.is_some();
+    anyhow::ensure!(!save || config.as_os_str() != "-", "--save-config: standard input can't be written to");
+    let default_admin = match &appliance.admin_certificate {
+        None => Admin::default(),
+        Some(certificate) => Admin {
+            bind: everywhere(APPLIANCE_PORT),
+            token_file: appliance.admin_token.clone(),
+            tls: Some(CertificateFiles {
+                certificate: certificate.clone(),
+                key: appliance.admin_key.clone(),
+                ocsp: None,
+            }),
+        },
+    };
+    Ok(Setup { default_admin, save_to: save.then(|| config.clone()), appliance: appliance.folder.clone() })
+}
+
+/// Every address of this machine, IPv6 and IPv4; without IPv6 in the kernel, IPv4 alone.
+fn everywhere(port: u16) -> SocketAddr {
+    let ipv6 = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).is_ok();
+    if ipv6 { (Ipv6Addr::UNSPECIFIED, port).into() } else { (Ipv4Addr::UNSPECIFIED, port).into() }
 }
 
 /// The runtime of the main thread: signals, the admin API, nothing of the traffic.
@@ -46,11 +100,11 @@ pub(crate) fn runtime() -> anyhow::Result<LocalRuntime> {
 }
 
 /// Serves until a signal says stop; `ready` is called when every listener is bound.
-pub(crate) async fn serve(source: Source, ready: impl FnOnce()) -> anyhow::Result<ExitCode> {
+pub(crate) async fn serve(source: Source, setup: Setup, ready: impl FnOnce()) -> anyhow::Result<ExitCode> {
     let mut hangup = listen(SignalKind::hangup())?;
     let mut stop = Stop::new()?;
     let text = source.text()?;
-    let loaded = match weir_config::load(&text, &Tls::default()) {
+    let loaded = match weir_config::load_with(&text, &setup.default_admin, &Tls::default()) {
         Ok(loaded) => loaded,
         Err(found) => {
             say(&found.render(&source.name(), &text, color()));
@@ -61,9 +115,11 @@ pub(crate) async fn serve(source: Source, ready: impl FnOnce()) -> anyhow::Resul
     if !loaded.warnings.is_empty() {
         say(&loaded.warnings.render(&source.name(), &text, color()));
     }
-    let operator = Operator::start(loaded).await?;
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), admin = %operator.admin_address(), "serving");
-    if operator.proxy().snapshot().config.system != System::default() {
+    let on_appliance = setup.appliance.is_some();
+    let operator = Operator::start(loaded, setup).await?;
+    let (admin, tls) = (operator.admin_address(), operator.admin_speaks_tls());
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), %admin, admin_tls = tls, "serving");
+    if !on_appliance && operator.proxy().snapshot().config.system != System::default() {
         tracing::info!("`system` in the file is for the appliance; on this host nothing acts on it");
     }
     ready();
@@ -173,36 +229,29 @@ struct Watch {
     seen: Option<Stamp>,
 }
 
-type Stamp = (SystemTime, u64, u64);
-
 impl Watch {
     fn new(source: &Source) -> Self {
         let file = match source {
             Source::File(path) => Some(path.clone()),
             Source::BuiltIn(_) => None,
         };
-        Self { seen: file.as_deref().and_then(stamp), file }
+        Self { seen: file.as_deref().and_then(Stamp::of), file }
     }
 
     /// Waits for the file to be replaced, while the configuration asks for that.
     async fn replaced(&mut self, operator: &Operator) {
         loop {
             tokio::time::sleep(WATCH_INTERVAL).await;
-            let now = self.file.as_deref().and_then(stamp);
+            let now = self.file.as_deref().and_then(Stamp::of);
             // A file that is gone is on its way to being replaced.
             if now.is_none() || now == self.seen {
                 continue;
             }
+            let ours = now == operator.saved().await;
             self.seen = now;
-            if operator.proxy().snapshot().config.watch_config {
+            if !ours && operator.proxy().snapshot().config.watch_config {
                 return;
             }
         }
     }
-}
-
-fn stamp(path: &Path) -> Option<Stamp> {
-    let metadata = std::fs::metadata(path).ok()?;
-    let inode = std::os::unix::fs::MetadataExt::ino(&metadata);
-    Some((metadata.modified().ok()?, metadata.len(), inode))
 }

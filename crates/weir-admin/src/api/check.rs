@@ -8,13 +8,13 @@ use weir_config::Diagnostics;
 use super::config::{CONFIGURATION, permit};
 use super::problem::{Kind, Problem};
 use super::{Answer, body, json};
-use crate::operator::{Operator, load};
+use crate::operator::Operator;
 
 pub(super) async fn check(operator: &Operator, request: Request<Incoming>) -> Result<Answer, Problem> {
     let _permit = permit(operator)?;
     let text = body::read(request, &CONFIGURATION).await?;
-    let before = std::sync::Arc::clone(&operator.proxy().snapshot().tls);
-    let loaded = load(text, before).await.map_err(|error| Problem::new(Kind::Defect, error.to_string()))?;
+    let loaded =
+        operator.load(text.into()).await.map_err(|error| Problem::new(Kind::Defect, error.to_string()))?;
     match loaded {
         Ok(ready) => verdict(true, &ready.warnings),
         Err(found) => verdict(false, &found),

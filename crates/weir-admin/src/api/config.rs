@@ -14,7 +14,7 @@ use super::body::{self, Accepted};
 use super::problem::{Kind, Problem};
 use super::{Answer, json, text};
 use crate::failure::ReloadError;
-use crate::operator::{Operator, Reloaded};
+use crate::operator::{Operator, Reloaded, Saved};
 
 pub(super) const CONFIGURATION: Accepted = Accepted {
     bytes_max: 64 << 20,
@@ -39,14 +39,19 @@ pub(super) async fn replace(operator: &Rc<Operator>, request: Request<Incoming>)
     let expected = expected_generation(request.headers())?;
     let _permit = permit(operator)?;
     let text = body::read(request, &CONFIGURATION).await?;
-    let Reloaded { applied, warnings } = operator.replace(text, expected).await.map_err(|error| {
+    let Reloaded { applied, warnings, saved } = operator.replace(text, expected).await.map_err(|error| {
         tracing::warn!(%error, "configuration refused; the old one serves");
         problem(&error)
     })?;
     let generation = applied.generation;
     tracing::info!(generation, "configuration replaced by the operator");
     let warnings: Vec<_> = warnings.iter().collect();
-    let answer = json!({ "generation": generation, "notes": applied.notes, "warnings": warnings });
+    let mut notes = applied.notes;
+    if let Saved::Failed(why) = &saved {
+        notes.push(format!("it serves, and the next start will not know of it: {why}"));
+    }
+    let saved = saved == Saved::Yes;
+    let answer = json!({ "generation": generation, "saved": saved, "notes": notes, "warnings": warnings });
     Ok(with_etag(json(StatusCode::OK, &answer)?, generation))
 }
 

@@ -14,6 +14,7 @@ pub(crate) mod problem;
 pub(crate) mod routes;
 mod servers;
 mod stats;
+mod system;
 
 use std::rc::Rc;
 
@@ -59,6 +60,7 @@ async fn dispatch(operator: &Rc<Operator>, request: Request<Incoming>) -> Result
         Endpoint::Metrics => Ok(text("text/plain; version=0.0.4; charset=utf-8", metrics::render(operator))),
         Endpoint::OpenApi => json(StatusCode::OK, &openapi::document()),
         Endpoint::Stats => stats::get(operator),
+        Endpoint::System => system::get(operator).await,
         Endpoint::Pools => pools::list(operator),
         Endpoint::Pool => pools::get(operator, &pool),
         Endpoint::Server => servers::get(operator, &pool, &server),

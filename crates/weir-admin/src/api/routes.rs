@@ -27,6 +27,7 @@ pub(crate) enum Endpoint {
     Metrics,
     OpenApi,
     Stats,
+    System,
     Pools,
     Pool,
     Server,
@@ -68,6 +69,13 @@ pub(crate) static ROUTES: &[Route] = &[
     get("/metrics", Endpoint::Metrics, Media::Metrics, "All counters and gauges for Prometheus"),
     get("/openapi.json", Endpoint::OpenApi, Media::AnyJson, "This description"),
     get("/api/v1/stats", Endpoint::Stats, Media::Json("Stats"), "All counters and gauges, as JSON"),
+    get(
+        "/api/v1/system",
+        Endpoint::System,
+        Media::Json("System"),
+        "The machine: hypervisor, firmware, processors, memory, network cards and disks with their drivers; what the \
+         appliance has come to",
+    ),
     get("/api/v1/pools", Endpoint::Pools, Media::Json("Pools"), "All pools with their servers"),
     Route {
         refusals: &[404],
@@ -107,7 +115,8 @@ pub(crate) static ROUTES: &[Route] = &[
             "/api/v1/config",
             Endpoint::ReplaceConfig,
             Media::Json("Applied"),
-            "Replace the running configuration: validated, atomic, all or nothing; the file stays as it is",
+            "Replace the running configuration: validated, atomic, all or nothing; where Weir was told to \
+             (`--save-config`, the appliance), its file, too",
         )
     },
     Route {
@@ -159,6 +168,7 @@ impl Found<'_> {
                 | Endpoint::Metrics
                 | Endpoint::OpenApi
                 | Endpoint::Stats
+                | Endpoint::System
                 | Endpoint::Pools
                 | Endpoint::Pool
                 | Endpoint::Server

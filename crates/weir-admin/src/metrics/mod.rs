@@ -135,25 +135,26 @@ pub(crate) fn render(operator: &Operator) -> String {
     text.finish()
 }
 
-/// When each listener's certificates end.
+/// When the certificates end that listeners and the admin API show; the latter's have no listener.
 fn certificates(text: &mut Text, snapshot: &Snapshot) {
     let name = "weir_tls_certificate_expiry_timestamp_seconds";
-    let mut begun = false;
-    for listener in &snapshot.listeners {
-        let mut seen = HashSet::new(); // a certificate may be named twice, a series may not
-        for certificate in listener.tls.iter().flat_map(|tls| &tls.certificates) {
-            if !seen.insert(&certificate.path) {
-                continue;
-            }
-            if !std::mem::replace(&mut begun, true) {
-                text.family(name, "gauge", "When a certificate that clients are shown is valid no more.");
-            }
-            let file = certificate.path.to_string_lossy();
-            let host = certificate.names.first().map_or("", |name| name);
-            let labels =
-                Labels::new([("listener", &*listener.config.name), ("certificate", &*file), ("name", host)]);
-            text.series(name, "", &labels, seconds(certificate.not_after));
+    let of_listeners = snapshot.listeners.iter().flat_map(|listener| {
+        let certificates = listener.tls.iter().flat_map(|tls| &tls.certificates);
+        certificates.map(|certificate| (&*listener.config.name, certificate))
+    });
+    let of_admin = snapshot.tls.admin().map(|tls| ("", &tls.certificate));
+    let mut seen = HashSet::new(); // a certificate may be named twice, a series may not
+    for (listener, certificate) in of_listeners.chain(of_admin) {
+        if seen.is_empty() {
+            text.family(name, "gauge", "When a certificate that clients are shown is valid no more.");
         }
+        if !seen.insert((listener, &certificate.path)) {
+            continue;
+        }
+        let file = certificate.path.to_string_lossy();
+        let host = certificate.names.first().map_or("", |name| name);
+        let labels = Labels::new([("listener", listener), ("certificate", &*file), ("name", host)]);
+        text.series(name, "", &labels, seconds(certificate.not_after));
     }
 }
 

@@ -1,5 +1,6 @@
-//! `/openapi.json`: the paths come from the table of routes, the schemas from [`schemas`].
+//! `/openapi.json`: the paths come from the table of routes, the schemas from [`schemas`] and [`machine`].
 
+mod machine;
 mod schemas;
 
 use serde_json::{Map, Value, json};
@@ -28,9 +29,14 @@ pub(crate) fn document() -> Value {
         "paths": paths,
         "components": {
             "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } },
-            "schemas": schemas::all(),
+            "schemas": schemas(),
         },
     })
+}
+
+fn schemas() -> Map<String, Value> {
+    let parts = [schemas::all(), machine::all()];
+    parts.into_iter().flat_map(|part| part.as_object().cloned().unwrap_or_default()).collect()
 }
 
 fn operation(route: &Route) -> Value {
@@ -82,6 +88,7 @@ fn responses(route: &Route) -> Value {
             | Endpoint::Metrics
             | Endpoint::OpenApi
             | Endpoint::Stats
+            | Endpoint::System
             | Endpoint::Pools
             | Endpoint::Pool
             | Endpoint::Server
@@ -119,6 +126,7 @@ fn operation_id(endpoint: Endpoint) -> &'static str {
         Endpoint::Metrics => "getMetrics",
         Endpoint::OpenApi => "getDescription",
         Endpoint::Stats => "getStats",
+        Endpoint::System => "getSystem",
         Endpoint::Pools => "listPools",
         Endpoint::Pool => "getPool",
         Endpoint::Server => "getServer",

@@ -86,10 +86,11 @@ pub(super) fn all() -> Value {
         },
         "Applied": object(&[
             ("generation", number("The generation that serves it")),
+            ("saved", boolean("Whether the file that the next start reads has it, too")),
             ("notes", json!({
                 "type": "array",
                 "items": { "type": "string" },
-                "description": "What of it waits for the next start",
+                "description": "What of it waits for the next start, and why it was not saved where that was wanted",
             })),
             ("warnings", json!({ "type": "array", "items": reference("Diagnostic") })),
         ]),
@@ -128,7 +129,7 @@ pub(super) fn all() -> Value {
 }
 
 /// An object that always has all of `fields`.
-fn object(fields: &[(&str, Value)]) -> Value {
+pub(super) fn object(fields: &[(&str, Value)]) -> Value {
     let required: Vec<_> = fields.iter().map(|(name, _)| *name).collect();
     let properties: Map<_, _> =
         fields.iter().map(|(name, schema)| ((*name).to_owned(), schema.clone())).collect();
@@ -144,15 +145,15 @@ fn map_of(schema: &str) -> Value {
     json!({ "type": "object", "additionalProperties": reference(schema), "description": "By name" })
 }
 
-fn string(description: &str) -> Value {
+pub(super) fn string(description: &str) -> Value {
     json!({ "type": "string", "description": description })
 }
 
-fn number(description: &str) -> Value {
+pub(super) fn number(description: &str) -> Value {
     json!({ "type": "integer", "minimum": 0, "description": description })
 }
 
-fn boolean(description: &str) -> Value {
+pub(super) fn boolean(description: &str) -> Value {
     json!({ "type": "boolean", "description": description })
 }
 

@@ -5,8 +5,10 @@
 
 use std::convert::Infallible;
 use std::future::poll_fn;
+use std::io;
 use std::pin::{Pin, pin};
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -15,21 +17,50 @@ use http_body_util::Full;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::server::TlsStream;
 
 use super::talk::{HEAD_TIMEOUT, Stage, Talk};
 use super::wire::{FIELDS_MAX, Wire};
-use super::{Mode, linger};
+use super::{Mode, close, linger};
 use crate::api;
 use crate::api::problem::{Kind, Problem};
 use crate::operator::Operator;
 
-/// Serves one client connection to its end.
-pub(super) async fn serve(socket: TcpStream, operator: Weak<Operator>, mut mode: watch::Receiver<Mode>) {
+/// Serves one client connection to its end, in TLS where the configuration in force says so.
+pub(super) async fn serve(socket: TcpStream, operator: Weak<Operator>, mode: watch::Receiver<Mode>) {
     let _ = socket.set_nodelay(true); // slower without, not wrong
+    let tls = operator.upgrade().and_then(|operator| operator.proxy().snapshot().tls.admin().cloned());
+    match tls {
+        None => serve_http(socket, operator, mode).await,
+        Some(tls) => match handshake(socket, Arc::clone(&tls.config)).await {
+            Ok(socket) => serve_http(socket, operator, mode).await,
+            Err(error) => tracing::debug!(%error, "no TLS with an admin client"),
+        },
+    }
+}
+
+/// The TLS of a connection; who speaks no TLS is told so in what he speaks.
+async fn handshake(socket: TcpStream, config: Arc<ServerConfig>) -> io::Result<TlsStream<TcpStream>> {
+    let deadline = Instant::now() + HEAD_TIMEOUT;
+    let mut first = [0]; // of a ClientHello, 22: no method of HTTP begins with that
+    if timeout_at(deadline, socket.peek(&mut first)).await?? == 1 && first[0].is_ascii_uppercase() {
+        let detail = "TLS is spoken here: ask with https://";
+        refuse(socket, Problem::new(Kind::Malformed, detail)).await;
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "the client speaks plain HTTP"));
+    }
+    timeout_at(deadline, TlsAcceptor::from(config).accept(socket)).await?
+}
+
+async fn serve_http<S>(socket: S, operator: Weak<Operator>, mut mode: watch::Receiver<Mode>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let talk = Rc::new(Talk::new());
     let service = {
         let talk = Rc::clone(&talk);
@@ -74,7 +105,7 @@ pub(super) async fn serve(socket: TcpStream, operator: Weak<Operator>, mut mode:
                 let kind = Kind::of_status(violation.status());
                 refuse(socket, Problem::new(kind, violation.to_string())).await;
             }
-            None if clean => {}
+            None if clean => close(socket).await,
             None => linger(socket).await,
         },
         (End::Failed(error), Stage::Exchange) => tracing::debug!(%error, "admin connection ended"),
@@ -83,7 +114,8 @@ pub(super) async fn serve(socket: TcpStream, operator: Weak<Operator>, mut mode:
             refuse(socket, Problem::new(Kind::TooSlow, "the head of the request took longer than 10 s"))
                 .await;
         }
-        (End::Late, Stage::First | Stage::Idle | Stage::Exchange) => {}
+        (End::Late, Stage::First | Stage::Idle) => close(socket).await,
+        (End::Late, Stage::Exchange) => {}
     }
 }
 
@@ -95,7 +127,7 @@ enum End {
 }
 
 /// Answers a request that hyper never saw.
-async fn refuse(mut socket: TcpStream, problem: Problem) {
+async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(mut socket: S, problem: Problem) {
     use std::fmt::Write as _;
     let answer = problem.into_answer();
     let mut head = format!("HTTP/1.1 {}\r\n", answer.status());

@@ -13,7 +13,8 @@ use std::rc::Weak;
 use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -23,6 +24,8 @@ use crate::operator::Operator;
 const CONNECTIONS_MAX: usize = 256;
 /// Connections that may wait in the socket's queue.
 const BACKLOG: i32 = 256;
+/// How long a connection that has ended may take to close.
+const LINGER: Duration = Duration::from_secs(1);
 /// Between two tries to accept while the system has no files left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -62,6 +65,9 @@ fn bind_socket(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
     socket.set_nonblocking(true)?;
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(shared)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(false)?; // [::] is everywhere, whatever the system's default
+    }
     socket.bind(&address.into())?;
     // From now on the next one of ours may bind beside it; another process asks without, and is refused.
     socket.set_reuse_port(true)?;
@@ -142,14 +148,17 @@ fn report_defect() {
     tracing::error!("an admin connection ended by a defect in Weir; please report it");
 }
 
+/// Says that no more will come, in TLS, too (RFC 8446 section 6.1), to a client that sends no more.
+async fn close<S: AsyncWrite + Unpin>(mut socket: S) {
+    let _ = tokio::time::timeout(LINGER, socket.shutdown()).await; // it may be gone already
+}
+
 /// Says that no more will come, and takes what the client still sends, within bounds: closing a socket with
 /// unread bytes would reset it, and the client might never see the answer (RFC 9112 section 9.6).
-async fn linger(mut socket: TcpStream) {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    const LINGER: Duration = Duration::from_secs(1);
+async fn linger<S: AsyncRead + AsyncWrite + Unpin>(mut socket: S) {
     const LINGER_BYTES_MAX: u64 = 1 << 20;
 
-    if socket.shutdown().await.is_ok() {
+    if tokio::time::timeout(LINGER, socket.shutdown()).await.is_ok_and(|done| done.is_ok()) {
         let mut rest = socket.take(LINGER_BYTES_MAX);
         let drain = async {
             let mut scratch = [0; 4096];

@@ -4,13 +4,12 @@
 //! Invariant: `stash[..approved]` has passed the guard, the rest has not.
 
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use weir_proxy::framing::{HeadLimits, RequestFraming};
 
 use super::talk::{Stage, Talk};
@@ -23,8 +22,8 @@ pub(super) const FIELDS_MAX: usize = 64;
 const READ_BYTES: usize = 16 << 10;
 
 /// A client's socket behind the framing guard.
-pub(super) struct Wire {
-    socket: TcpStream,
+pub(super) struct Wire<S> {
+    socket: S,
     talk: Rc<Talk>,
     framing: RequestFraming,
     stash: BytesMut,
@@ -33,15 +32,15 @@ pub(super) struct Wire {
     looked: bool,
 }
 
-impl Wire {
-    pub(super) fn new(socket: TcpStream, talk: Rc<Talk>) -> Self {
+impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
+    pub(super) fn new(socket: S, talk: Rc<Talk>) -> Self {
         // A body's size is bounded by who reads it: no bound is known before the request's path.
         let framing = RequestFraming::new(HEAD, u64::MAX);
         Self { socket, talk, framing, stash: BytesMut::new(), approved: 0, looked: true }
     }
 
     /// The socket, and whether all that the client sent was read.
-    pub(super) fn into_parts(self) -> (TcpStream, bool) {
+    pub(super) fn into_parts(self) -> (S, bool) {
         let clean = self.stash.is_empty() && self.framing.at_boundary();
         (self.socket, clean)
     }
@@ -64,21 +63,15 @@ impl Wire {
 
     /// Reads into the stash; `0` at the client's end.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        loop {
-            ready!(self.socket.poll_read_ready(cx))?;
-            self.stash.reserve(READ_BYTES);
-            match self.socket.try_read_buf(&mut self.stash) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                done => {
-                    self.looked = false;
-                    return Poll::Ready(done);
-                }
-            }
-        }
+        self.stash.reserve(READ_BYTES);
+        // The future holds nothing of its own: giving it up while it waits loses no byte.
+        let read = ready!(pin!(self.socket.read_buf(&mut self.stash)).poll(cx));
+        self.looked = false;
+        Poll::Ready(read)
     }
 }
 
-impl AsyncRead for Wire {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Wire<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         loop {
@@ -111,7 +104,7 @@ impl AsyncRead for Wire {
     }
 }
 
-impl AsyncWrite for Wire {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let written = Pin::new(&mut this.socket).poll_write(cx, bytes);
@@ -134,8 +127,11 @@ impl AsyncWrite for Wire {
         true
     }
 
-    /// hyper flushes when its buffer is empty.
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// hyper flushes when its buffer is empty; TLS may still hold records that the client makes no room for.
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut self.socket).poll_flush(cx);
+        self.talk.stalled(flushed.is_pending());
+        ready!(flushed)?;
         if self.talk.stage() == Stage::Exchange && self.talk.is_answered() {
             self.talk.enter(Stage::Idle);
             cx.waker().wake_by_ref(); // a request that was sent ahead may be here already

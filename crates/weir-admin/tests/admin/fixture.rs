@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, LocalOptions};
-use weir_admin::Operator;
+use weir_admin::{Operator, Setup};
 use weir_config::tls::Tls;
 
 use crate::client::{Reply, ask, get};
@@ -17,7 +17,7 @@ pub(crate) fn with<T: AsyncFnOnce(&Fixture)>(config: &str, test: T) {
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default()).unwrap();
     runtime.block_on(async {
         let loaded = weir_config::load(config, &Tls::default()).unwrap_or_else(|found| panic!("{found}"));
-        let operator = Operator::start(loaded).await.unwrap();
+        let operator = Operator::start(loaded, Setup::default()).await.unwrap();
         let fixture = Fixture { admin: operator.admin_address(), operator };
         test(&fixture).await;
         tokio::time::timeout(Duration::from_secs(10), fixture.operator.stop()).await.unwrap();

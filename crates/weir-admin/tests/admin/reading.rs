@@ -94,17 +94,23 @@ fn answers_have_the_fields_that_their_schemas_require() {
         let applied = weir.ask("PUT", "/api/v1/config", "", PLAIN).await.json();
         let stats = weir.get("/api/v1/stats").await.json();
         let server = weir.get("/api/v1/pools/web/servers/two").await.json();
-        for (schema, value) in [
+        let system = weir.get("/api/v1/system").await.json();
+        let cards = system["interfaces"].as_array().unwrap().iter().map(|card| ("Interface", card));
+        let disks = system["disks"].as_array().unwrap().iter().map(|disk| ("Disk", disk));
+        for (schema, value) in cards.chain(disks).chain([
             ("Stats", &stats),
             ("LastReload", &stats["last_reload"]),
             ("Worker", &stats["workers"][0]),
             ("Listener", &stats["listeners"]["web"]),
             ("Pool", &stats["pools"]["web"]),
             ("Server", &server),
+            ("System", &system),
+            ("Cpus", &system["cpus"]),
+            ("Memory", &system["memory"]),
             ("Applied", &applied),
             ("Verdict", &verdict),
             ("Diagnostic", &verdict["diagnostics"][0]),
-        ] {
+        ]) {
             let mut described: Vec<_> = schemas[schema]["required"]
                 .as_array()
                 .unwrap()

@@ -42,8 +42,9 @@ pub type Name = Arc<str>;
 pub struct Config {
     /// How many workers serve; each is one thread on one core. Read at the start only.
     pub workers: Workers,
-    /// The address that operators and scripts ask.
-    pub admin: Admin,
+    /// The address that operators and scripts ask. `None`: the file has no such section, and the default of whoever
+    /// runs it holds: [`Admin::default`], or the appliance's.
+    pub admin: Option<Admin>,
     /// What is written down, and where.
     pub log: Log,
     /// How names of servers become addresses.
@@ -79,11 +80,20 @@ pub struct Admin {
     pub bind: SocketAddr,
     /// A file whose first line is the bearer token that requests must carry.
     pub token_file: Option<PathBuf>,
+    /// The certificate, where TLS is spoken there. Default none.
+    pub tls: Option<CertificateFiles>,
 }
 
 impl Default for Admin {
     fn default() -> Self {
-        Self { bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 9000)), token_file: None }
+        Self { bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 9000)), token_file: None, tls: None }
+    }
+}
+
+impl Config {
+    /// The address that operators and scripts ask, where `default` holds without a section of the file.
+    pub fn admin_or<'a>(&'a self, default: &'a Admin) -> &'a Admin {
+        self.admin.as_ref().unwrap_or(default)
     }
 }
 

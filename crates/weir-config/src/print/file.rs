@@ -22,7 +22,7 @@ pub(super) fn file(config: &Config) -> raw::File {
     raw::File {
         version: raw::VERSION,
         workers: *workers,
-        admin: at(admin.clone()),
+        admin: admin.clone().map(at),
         log: log.clone(),
         resolver: resolver.clone(),
         limits: limits.clone(),

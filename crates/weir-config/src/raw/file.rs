@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU16;
 
+use super::tls::CertificateCodec;
 use super::{Listener, Pool, System};
 use crate::codec::{
     AutoOr, BIND, Bool, Codec, Context, Entry, FILE, Field, Form, List, Named, Number, Optional, Placed,
@@ -21,7 +22,7 @@ pub(crate) const VERSION: u64 = 1;
 pub(crate) struct File {
     pub(crate) version: u64,
     pub(crate) workers: Workers,
-    pub(crate) admin: At<Admin>,
+    pub(crate) admin: Option<At<Admin>>,
     pub(crate) log: Log,
     pub(crate) resolver: Resolver,
     pub(crate) limits: Limits,
@@ -42,7 +43,12 @@ impl Section for File {
             WORKERS,
             "How many worker threads serve; `auto` is one for each core. Read at the start only."
         ),
-        field!("admin", admin, Placed(nested::<Admin>()), "The address that operators and scripts ask."),
+        field!(
+            "admin",
+            admin,
+            Optional(Placed(nested::<Admin>())),
+            "The address that operators and scripts ask. On the appliance, without this section: port 9000 of every address, over TLS and with a token."
+        ),
         field!("log", log, nested::<Log>(), "What is written down, and where."),
         field!("resolver", resolver, nested::<Resolver>(), "How names of servers become addresses."),
         field!("limits", limits, nested::<Limits>(), "Bounds of the whole process."),
@@ -118,6 +124,13 @@ impl Section for Admin {
             token_file,
             Optional(FILE),
             "A file whose first line is the bearer token that requests must carry."
+        ),
+        field!(
+            "tls",
+            tls,
+            Optional(CertificateCodec),
+            "The certificate to speak TLS with, a PEM file; read again when it changes.",
+            default "no TLS is spoken there"
         ),
     ];
 }

@@ -42,7 +42,7 @@ const VERSION: Words<TlsVersion> = Words(&[("1.2", TlsVersion::V1_2), ("1.3", Tl
 const ALPN: Words<Alpn> = Words(&[(Alpn::Http2.as_str(), Alpn::Http2), (Alpn::Http1.as_str(), Alpn::Http1)]);
 
 /// A certificate: its file, or a mapping.
-struct CertificateCodec;
+pub(super) struct CertificateCodec;
 
 const CERTIFICATE: Nested<CertificateFiles> = nested();
 

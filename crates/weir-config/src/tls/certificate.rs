@@ -120,21 +120,39 @@ impl Loading<'_> {
         place: &Place,
         certificate: Arc<Certificate>,
     ) -> Option<Arc<Certificate>> {
-        let place = place.clone().key("certificate");
-        let path = certificate.path.display();
-        if certificate.not_after <= self.now {
-            let ago = self.now.duration_since(certificate.not_after).unwrap_or_default();
-            let problem = Problem::new(format!("the certificate in `{path}` expired {} ago", in_words(ago)));
-            self.findings.problem(place, problem.hint("renew it, or remove it from the file"));
+        if let Some(problem) = self.expired(&certificate) {
+            let problem = problem.hint("renew it, or remove it from the file");
+            self.findings.problem(place.clone().key("certificate"), problem);
             return None;
         }
-        if certificate.not_before > self.now {
-            let left = certificate.not_before.duration_since(self.now).unwrap_or_default();
-            let problem =
-                format!("the certificate in `{path}` is not valid before {} from now", in_words(left));
-            self.findings.warning(place, Problem::new(problem).hint("is this machine's clock right?"));
-        }
+        self.warn_of_early(place, &certificate);
         Some(certificate)
+    }
+
+    /// Says that a certificate's time is over or has not begun, and leaves it at that.
+    pub(super) fn warn_of_time(&mut self, place: &Place, certificate: &Certificate) {
+        if let Some(problem) = self.expired(certificate) {
+            let problem = problem.hint("renew it: browsers and scripts refuse it");
+            self.findings.warning(place.clone().key("certificate"), problem);
+        }
+        self.warn_of_early(place, certificate);
+    }
+
+    fn expired(&self, certificate: &Certificate) -> Option<Problem> {
+        let ago = self.now.duration_since(certificate.not_after).ok()?;
+        let path = certificate.path.display();
+        Some(Problem::new(format!("the certificate in `{path}` expired {} ago", in_words(ago))))
+    }
+
+    fn warn_of_early(&mut self, place: &Place, certificate: &Certificate) {
+        let Ok(left) = certificate.not_before.duration_since(self.now) else { return };
+        if left.is_zero() {
+            return;
+        }
+        let path = certificate.path.display();
+        let problem = format!("the certificate in `{path}` is not valid before {} from now", in_words(left));
+        let place = place.clone().key("certificate");
+        self.findings.warning(place, Problem::new(problem).hint("is this machine's clock right?"));
     }
 }
 

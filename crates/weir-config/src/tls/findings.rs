@@ -22,6 +22,10 @@ impl Place {
         Self::default().key("listeners").key(name).key("tls")
     }
 
+    pub(super) fn admin() -> Self {
+        Self::default().key("admin").key("tls")
+    }
+
     pub(super) fn pool(name: &str) -> Self {
         Self::default().key("pools").key(name).key("tls")
     }

@@ -8,6 +8,7 @@
 //! All mistakes are collected, each at the place of its path in the text. Session keys belong to the process, not to
 //! a configuration: they are passed on, so a reload ends no session's right to be resumed.
 
+mod admin;
 mod certificate;
 mod choose;
 mod client;
@@ -16,6 +17,7 @@ mod findings;
 mod server;
 mod subject;
 
+pub use admin::AdminTls;
 pub use certificate::Certificate;
 pub use choose::take_named;
 pub use client::PoolTls;
@@ -33,13 +35,14 @@ use self::files::Files;
 use self::findings::FileFindings;
 use self::server::Resumption;
 use crate::Diagnostics;
-use crate::model::{Config, Name};
+use crate::model::{Admin, Config, Name};
 
 /// The TLS of a configuration, ready to serve.
 #[derive(Debug, Default)]
 pub struct Tls {
     listeners: HashMap<Name, Arc<ListenerTls>>,
     pools: HashMap<Name, Arc<PoolTls>>,
+    admin: Option<Arc<AdminTls>>,
     files: Files,
     resumption: Resumption,
     system: Option<Arc<Authorities>>,
@@ -56,12 +59,18 @@ impl Tls {
         self.pools.get(name)
     }
 
+    /// The admin API, if it speaks TLS.
+    pub fn admin(&self) -> Option<&Arc<AdminTls>> {
+        self.admin.as_ref()
+    }
+
     /// Whether nothing changed from `other` to this.
     pub fn is_same(&self, other: &Self) -> bool {
         let same = |a: &HashMap<Name, Arc<ListenerTls>>, b: &HashMap<Name, Arc<ListenerTls>>| {
             a.len() == b.len() && a.iter().all(|(name, a)| b.get(name).is_some_and(|b| Arc::ptr_eq(a, b)))
         };
         same(&self.listeners, &other.listeners)
+            && self.admin.as_ref().map(Arc::as_ptr) == other.admin.as_ref().map(Arc::as_ptr)
             && self.pools.len() == other.pools.len()
             && self.pools.iter().all(|(name, a)| other.pools.get(name).is_some_and(|b| Arc::ptr_eq(a, b)))
     }
@@ -76,14 +85,14 @@ pub struct Loaded {
     pub warnings: Diagnostics,
 }
 
-/// Reads the files that `config` names; `text` is what it was parsed from, for the places of mistakes, and `before`
-/// what was loaded last.
+/// Reads the files that `config` names, and `default_admin` where that holds; `text` is what it was parsed from, for the
+/// places of mistakes, and `before` what was loaded last.
 ///
 /// # Errors
 /// Everything that is wrong with the files, warnings included.
-pub fn load(text: &str, config: &Config, before: &Tls) -> Result<Loaded, Diagnostics> {
+pub fn load(text: &str, config: &Config, default_admin: &Admin, before: &Tls) -> Result<Loaded, Diagnostics> {
     let mut loading = Loading::new(before, Broken::Refused);
-    let tls = loading.run(config);
+    let tls = loading.run(config, default_admin);
     let found = &loading.findings;
     let warnings = found.locate(text);
     if found.has_errors() { Err(warnings) } else { Ok(Loaded { tls, warnings }) }
@@ -93,9 +102,9 @@ pub fn load(text: &str, config: &Config, before: &Tls) -> Result<Loaded, Diagnos
 /// was: a file may be about to be replaced, and an expired certificate is better than none.
 ///
 /// Returns what is broken, a line each, too.
-pub fn refresh(config: &Config, before: &Tls) -> (Tls, Vec<String>) {
+pub fn refresh(config: &Config, default_admin: &Admin, before: &Tls) -> (Tls, Vec<String>) {
     let mut loading = Loading::new(before, Broken::Kept);
-    let tls = loading.run(config);
+    let tls = loading.run(config, default_admin);
     let broken = loading.findings.messages();
     (tls, broken)
 }
@@ -129,9 +138,12 @@ impl<'a> Loading<'a> {
         }
     }
 
-    fn run(&mut self, config: &Config) -> Tls {
+    fn run(&mut self, config: &Config, default_admin: &Admin) -> Tls {
         let mut tls = Tls { system: self.before.system.clone(), ..Tls::default() };
         let certificates = self.certificates(config, &mut tls.files);
+        if let Some(files) = &config.admin_or(default_admin).tls {
+            tls.admin = self.admin(files, &mut tls.files);
+        }
         for (listener, certificates) in config.listeners.iter().zip(certificates) {
             let Some(model) = &listener.tls else { continue };
             if let Some(ready) = self.listener(listener, model, certificates, &mut tls) {

@@ -16,14 +16,21 @@ use crate::raw;
 use crate::suggest::nearest;
 use crate::tree::{At, NodeId};
 
-/// Judges the file below `root`. `None` when there are errors, all of which have been reported.
-pub(crate) fn validate(root: NodeId, cx: &mut Context<'_>) -> Option<Config> {
+/// Judges the file below `root`, where `default_admin` holds without an `admin` section. `None` when there are errors,
+/// all of which have been reported.
+pub(crate) fn validate(root: NodeId, default_admin: &Admin, cx: &mut Context<'_>) -> Option<Config> {
     let file = raw::FILE.decode(root, cx)?;
-    admin(&file.admin, cx);
+    let admin = match &file.admin {
+        Some(admin) => {
+            self::admin(admin, cx);
+            admin.clone()
+        }
+        None => At { value: default_admin.clone(), node: NodeId::NONE },
+    };
     let system = system::system(file.system, cx);
     let mut names = PoolNames::new(&file.pools);
     let no_listener = file.listeners.is_empty();
-    let mut listeners = listener::listeners(file.listeners, &file.admin, &mut names, cx);
+    let mut listeners = listener::listeners(file.listeners, &admin, &mut names, cx);
     listener::share_subject_fields(&mut listeners);
     let pools: Vec<_> = file.pools.iter().filter_map(|entry| pool::pool(entry, cx)).collect();
     if cx.findings.has_errors() {
@@ -38,7 +45,7 @@ pub(crate) fn validate(root: NodeId, cx: &mut Context<'_>) -> Option<Config> {
     }
     Some(Config {
         workers: file.workers,
-        admin: file.admin.value,
+        admin: file.admin.map(|admin| admin.value),
         log: file.log,
         resolver: file.resolver,
         limits: file.limits,
@@ -51,7 +58,7 @@ pub(crate) fn validate(root: NodeId, cx: &mut Context<'_>) -> Option<Config> {
 }
 
 fn admin(admin: &At<Admin>, cx: &mut Context<'_>) {
-    let Admin { bind, token_file } = &admin.value;
+    let Admin { bind, token_file, tls: _ } = &admin.value;
     if !bind.ip().to_canonical().is_loopback() && token_file.is_none() {
         let problem =
             Problem::new(format!("the admin API is open to others at `{bind}` and asks for no token"));

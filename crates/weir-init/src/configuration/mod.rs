@@ -11,6 +11,7 @@ use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use weir_config::model::System;
 use weir_config::{Color, Config};
 
 use crate::admin::Admin;
@@ -19,6 +20,7 @@ use crate::network::Plan;
 use crate::sources::{self, Found, Search};
 use crate::summary;
 use choose::{Choice, Stored};
+use compose::Surroundings;
 
 /// Bytes of a configuration file.
 const BYTES_MAX: u64 = 16 << 20;
@@ -150,7 +152,7 @@ impl Store {
         let mut rejected = Vec::new();
         let choice = choose::choose(stored, taken_for.as_deref(), found.as_ref().map(|(_, id)| id.as_str()));
         if let (Choice::Seed, Some((found, id))) = (choice, &found) {
-            match self.take(found, id) {
+            match self.take(found, id, stored, &text) {
                 Ok(chosen) => return Ok(Chosen { notices, ..chosen }),
                 Err(TakeError::Invalid(refused)) => {
                     notices.push(format!(
@@ -194,9 +196,11 @@ impl Store {
         }
     }
 
-    fn take(&self, found: &Found, id: &str) -> Result<Chosen, TakeError> {
+    fn take(&self, found: &Found, id: &str, stored: Stored, text: &str) -> Result<Chosen, TakeError> {
         let name = format!("{}:{}", found.source, found.place);
-        let composed = compose::compose(&found.seed, &default());
+        let (replaces, default, cards) = (stored == Stored::Given, default(), compose::cards());
+        let text = if replaces { text } else { &default };
+        let composed = compose::compose(&found.seed, Surroundings { text, replaces, cards: &cards });
         let (text, config) = match composed {
             Ok(composed) => composed,
             Err((text, found_wrong)) => {
@@ -237,8 +241,13 @@ impl From<io::Error> for TakeError {
 }
 
 /// What the network is to be.
-pub(crate) fn plan(_config: &Config) -> Plan {
-    Plan::default()
+pub(crate) fn plan(config: &Config) -> Plan {
+    let System { hostname, interfaces, name_servers, time: _ } = &config.system;
+    Plan {
+        interfaces: interfaces.clone(),
+        name_servers: name_servers.clone(),
+        hostname: hostname.as_deref().map(str::to_owned),
+    }
 }
 
 /// Where a configuration came from, for people.
@@ -362,7 +371,6 @@ mod tests {
         assert_eq!(store.text().unwrap(), GIVEN);
         assert_eq!(std::fs::read_to_string(store.rejected()).unwrap(), "version: 1 # kills");
         assert!(is_default(&store.take_back().unwrap().unwrap()), "even the last good one can turn bad");
-        assert_eq!(store.take_back().unwrap(), None);
     }
 
     #[test]

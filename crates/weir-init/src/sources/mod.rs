@@ -4,19 +4,31 @@
 //! source reads at most what [`text::BYTES_MAX`] allows, and nothing here writes to a disk or judges the
 //! configuration: a seed is decoded text, [`weir_config::parse`] has the word on it.
 
+mod cards;
 mod cmdline;
+mod configdrive;
+mod disk;
 mod fault;
 mod fw_cfg;
+mod hyperv;
+mod label;
 mod machine;
+mod network_config;
+mod nocloud;
+mod ovf;
 mod pieces;
 mod smbios;
 mod text;
+mod vmware;
+mod xenstore;
+mod yaml;
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use weir_config::model::Interface;
 
+use disk::Kind;
 use fault::Fault;
 pub(crate) use machine::Machine;
 
@@ -33,8 +45,8 @@ pub struct Seed {
     pub instance_id: Option<String>,
     /// Used where the file has no `system.hostname`.
     pub hostname: Option<String>,
-    /// Used where the file has no `system.interfaces`: cloud-init's network-config, OVF properties, `ip=`. Where one
-    /// matches by nothing at all, it means the first card that no other one means.
+    /// Used where the file has no `system.interfaces`: cloud-init's network-config, OVF properties, `ip=`. One that
+    /// named no card matches the first that is left; only where there is none does it match by nothing at all.
     pub interfaces: Vec<Interface>,
     /// Used where the file has no `system.name_servers`.
     pub name_servers: Vec<IpAddr>,
@@ -91,20 +103,39 @@ pub fn search() -> Search {
     search_with(&Options::default())
 }
 
-/// Asks the sources in their order; where none has anything, those that are disks again until the wait is over.
+/// Asks the sources in their order; where none has anything, those that are disks again, whenever one has appeared,
+/// until the wait is over.
 #[must_use]
 pub fn search_with(options: &Options<'_>) -> Search {
     let machine = Machine::here();
     let begun = Instant::now();
     let mut search = ask(TABLE, &machine, options);
+    let mut known = disk::names(&machine);
     while search.found.is_none() && begun.elapsed() < options.disk_wait {
-        std::thread::sleep(DISK_POLL.min(options.disk_wait));
+        std::thread::sleep(DISK_POLL);
+        let names = disk::names(&machine);
+        if names == known {
+            continue;
+        }
+        known = names;
         let again = ask(DISKS, &machine, options);
         search.found = again.found;
         search.faults.retain(|(source, _)| DISKS.iter().all(|disk| disk.name != *source));
         search.faults.extend(again.faults);
     }
     search
+}
+
+/// Has the source forget what it gave, where it can, as there may be secrets in it; to be called when it is safely
+/// stored. Whether anything was forgotten.
+///
+/// # Errors
+/// Why the source would not.
+pub fn forget(found: &Found) -> Result<bool, String> {
+    match found.source {
+        "vmware" => vmware::forget().map_err(|error| error.to_string()),
+        _ => Ok(false),
+    }
 }
 
 /// What tells this machine from its clones, where the first-boot data names no instance: SMBIOS' UUID, else Xen's.
@@ -136,18 +167,28 @@ struct Answer {
 const TABLE: &[Source] = &[
     Source { name: "fw_cfg", ask: |machine, _| fw_cfg::ask(machine) },
     Source { name: "smbios", ask: |machine, _| smbios::ask(machine) },
+    Source { name: "vmware", ask: vmware::ask },
+    Source { name: "hyperv", ask: |machine, _| hyperv::ask(machine) },
+    Source { name: "xenstore", ask: |machine, _| xenstore::ask(machine) },
+    NOCLOUD,
+    CONFIG_DRIVE,
     Source { name: "cmdline", ask: |machine, _| cmdline::ask(machine) },
 ];
 
 /// Those that may appear late.
-const DISKS: &[Source] = &[];
+const DISKS: &[Source] = &[NOCLOUD, CONFIG_DRIVE];
+const NOCLOUD: Source =
+    Source { name: "nocloud", ask: |machine, options| disk::ask(Kind::NoCloud, machine, options) };
+const CONFIG_DRIVE: Source =
+    Source { name: "configdrive", ask: |machine, options| disk::ask(Kind::ConfigDrive, machine, options) };
 
 fn ask(table: &[Source], machine: &Machine, options: &Options<'_>) -> Search {
     let mut search = Search::default();
     for source in table {
         let answer = (source.ask)(machine, options);
         search.faults.extend(answer.faults.into_iter().map(|fault| (source.name, fault.to_string())));
-        if let Some((place, seed)) = answer.found.filter(|(_, seed)| !seed.is_empty()) {
+        if let Some((place, mut seed)) = answer.found.filter(|(_, seed)| !seed.is_empty()) {
+            cards::settle(machine, &mut seed.interfaces);
             search.found = Some(Found { source: source.name, place, seed });
             break;
         }
