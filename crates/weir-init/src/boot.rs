@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::admin::{self, Admin};
 use crate::agents::Agents;
 use crate::child::{self, Orders};
+use crate::clock::Clock;
 use crate::command_line::{CommandLine, Fallback};
 use crate::configuration::{self, Chosen, Store};
 use crate::modules::{Devices, Loader, Uevents, coldplug};
@@ -17,7 +18,9 @@ use crate::network::Network;
 use crate::state::{self, Condition, Disk, State};
 use crate::status::{self, Phase, ms};
 use crate::steward::{Inherited, Steward};
-use crate::{Teller, button, console, grubenv, logging, modules, mounts, power, settings, sources, spread};
+use crate::{
+    Teller, button, console, grubenv, logging, modules, mounts, power, settings, sources, spread, summary,
+};
 
 /// How long the disk is waited for that we were booted from.
 const DISK_WAIT: Duration = Duration::from_secs(20);
@@ -57,6 +60,7 @@ pub(crate) fn boot() -> ! {
     let chosen = start.phase("configuration", |notices| configure(&store, notices));
     let admin = start.phase("admin", keys);
     let network = start.phase("network", |_| connect(&teller, &chosen));
+    let clock = start.phase("clock", |_| set_clock(&teller, &chosen, &network));
     start.phase("services", |notices| services(&store, &teller, notices));
 
     let init = start.begun.elapsed();
@@ -79,6 +83,7 @@ pub(crate) fn boot() -> ! {
         admin,
         orders,
         network,
+        clock,
         agents,
         notices: start.notices,
     };
@@ -198,7 +203,12 @@ fn find_state(
 }
 
 fn configure(store: &Store, notices: &mut Vec<String>) -> (Chosen, String) {
-    let chosen = store.settle(sources::search()).unwrap_or_else(|error| {
+    // A disk with data may be late where it is needed; the one of a machine that has its configuration is not waited for.
+    let mut options = sources::Options::default();
+    if store.is_given() {
+        options.disk_wait = Duration::ZERO;
+    }
+    let chosen = store.settle(sources::search_with(&options)).unwrap_or_else(|error| {
         notices.push(format!("the configuration could not be written: {error}"));
         Chosen::default_in_memory()
     });
@@ -233,6 +243,21 @@ fn connect(teller: &Teller, chosen: &Chosen) -> (Network, String) {
     let text =
         if network.wait(NETWORK_WAIT) { "connected" } else { "no address yet; the start goes on without" };
     (network, text.to_owned())
+}
+
+/// Waits for it no longer than the configuration says, and not at all without a network.
+fn set_clock(teller: &Teller, chosen: &Chosen, network: &Network) -> (Clock, String) {
+    let time = configuration::time(chosen.config.as_ref());
+    let offered = network.clone();
+    let clock = Clock::start(&time, Box::new(move || offered.ntp_servers()), teller.clone());
+    let connected =
+        network.status().iter().any(|card| !card.addresses.iter().all(|a| summary::is_link_local(a)));
+    let text = if connected && clock.wait(time.wait) {
+        clock.status().server.map_or_else(|| "set".to_owned(), |server| format!("set by {server}"))
+    } else {
+        "not set by a server yet; the machine's own is used".to_owned()
+    };
+    (clock, text)
 }
 
 fn services(store: &Store, teller: &Teller, notices: &mut Vec<String>) -> ((), String) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::clock::ClockStatus;
 use crate::command_line::Slot;
 use crate::configuration::Origin;
 use crate::files::{self, FOR_CHILD};
@@ -26,7 +27,7 @@ pub(crate) struct Status {
     pub(crate) configuration: Origin,
     pub(crate) state: State,
     pub(crate) network: Vec<InterfaceStatus>,
-    pub(crate) clock: Clock,
+    pub(crate) clock: ClockStatus,
     pub(crate) child: Child,
     pub(crate) notices: Vec<String>,
 }
@@ -55,13 +56,6 @@ pub(crate) struct State {
     pub(crate) condition: Condition,
     pub(crate) size_bytes: u64,
     pub(crate) free_bytes: u64,
-}
-
-/// Whether the clock was set, and by whom.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Clock {
-    pub(crate) set: bool,
-    pub(crate) server: Option<String>,
 }
 
 /// `weir run`.
@@ -99,7 +93,7 @@ mod tests {
             configuration: Origin { source: "default".into(), ..Origin::default() },
             state: State { device: None, condition: Condition::Memory, size_bytes: 16, free_bytes: 8 },
             network: Vec::new(),
-            clock: Clock::default(),
+            clock: ClockStatus::default(),
             child: Child { pid: Some(70), starts: 1, last_exit: None },
             notices: vec!["STATE is in memory".into()],
         };

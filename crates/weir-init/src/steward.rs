@@ -13,6 +13,7 @@ use weir_config::Config;
 use crate::admin::Admin;
 use crate::agents::Agents;
 use crate::child::{Child, Orders};
+use crate::clock::Clock;
 use crate::command_line::CommandLine;
 use crate::configuration::{self, Chosen, Store};
 use crate::network::Network;
@@ -46,6 +47,7 @@ pub(crate) struct Inherited {
     pub(crate) admin: Option<Admin>,
     pub(crate) orders: Orders,
     pub(crate) network: Network,
+    pub(crate) clock: Clock,
     pub(crate) agents: Agents,
     pub(crate) notices: Vec<String>,
 }
@@ -60,6 +62,7 @@ pub(crate) struct Steward {
     admin: Option<Admin>,
     orders: Orders,
     network: Network,
+    clock: Clock,
     agents: Agents,
     /// The running file's text, and what it means.
     text: String,
@@ -93,8 +96,20 @@ enum Life {
 
 impl Steward {
     pub(crate) fn new(inherited: Inherited, events: Receiver<Event>) -> Self {
-        let Inherited { line, boot, disk, state, store, chosen, admin, orders, network, agents, notices } =
-            inherited;
+        let Inherited {
+            line,
+            boot,
+            disk,
+            state,
+            store,
+            chosen,
+            admin,
+            orders,
+            network,
+            clock,
+            agents,
+            notices,
+        } = inherited;
         let now = Instant::now();
         let status = Status {
             version: env!("CARGO_PKG_VERSION"),
@@ -109,7 +124,7 @@ impl Steward {
                 free_bytes: state::free_bytes(),
             },
             network: network.status(),
-            clock: status::Clock::default(),
+            clock: clock.status(),
             child: status::Child::default(),
             notices,
         };
@@ -123,6 +138,7 @@ impl Steward {
             admin,
             orders,
             network,
+            clock,
             agents,
             text: chosen.text,
             config: chosen.config,
@@ -156,12 +172,14 @@ impl Steward {
             Event::Power { .. } => {}
             Event::Network => {
                 self.status.network = self.network.status();
-                self.agents.report(&self.hostname(), &self.status.network);
+                self.agents.report(&self.network.hostname(), &self.status.network);
+                self.clock.nudge();
                 self.changes(now);
             }
             Event::Configuration => self.replaced(now),
             Event::Clock(server) => {
-                self.status.clock = status::Clock { set: true, server: Some(server) };
+                console::note(&format!("the clock was set by {server}"));
+                self.status.clock = self.clock.status();
                 self.changes(now);
             }
             Event::Child => self.reap(now),
@@ -308,6 +326,7 @@ impl Steward {
         match weir_config::parse(&text) {
             Ok(parsed) => {
                 self.network.apply(configuration::plan(&parsed.config));
+                self.clock.apply(&parsed.config.system.time);
                 self.config = Some(parsed.config);
             }
             Err(_) => self.notice(now, "the configuration that was replaced is not valid".to_owned()),
@@ -372,10 +391,6 @@ impl Steward {
         }
     }
 
-    fn hostname(&self) -> String {
-        rustix::system::uname().nodename().to_string_lossy().into_owned()
-    }
-
     fn show(&mut self) {
         self.show_at = None;
         let served = match &self.life {
@@ -393,7 +408,7 @@ impl Steward {
         let slot = self.line.slot.map_or_else(String::new, |slot| format!(", slot {}", slot.name()));
         Summary {
             title: format!("Weir {}{slot}", self.status.version),
-            hostname: self.hostname(),
+            hostname: self.network.hostname(),
             interfaces: self.status.network.clone(),
             admin: self.admin_shown(),
             configuration: configuration::describe(&self.status.configuration),

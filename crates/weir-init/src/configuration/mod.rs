@@ -11,7 +11,7 @@ use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use weir_config::model::System;
+use weir_config::model::{System, Time};
 use weir_config::{Color, Config};
 
 use crate::admin::Admin;
@@ -188,6 +188,11 @@ impl Store {
         Ok(Chosen { origin, text, config, notices })
     }
 
+    /// Whether there is a configuration that somebody gave.
+    pub(crate) fn is_given(&self) -> bool {
+        self.stored().0 == Stored::Given
+    }
+
     fn stored(&self) -> (Stored, String) {
         match self.text() {
             Ok(text) if text == default() => (Stored::Default, text),
@@ -214,6 +219,10 @@ impl Store {
         // What was good for another instance isn't for this one.
         let _ = std::fs::remove_file(self.last_good());
         self.remember(id)?;
+        // There may be secrets in it, and it is ours now.
+        if let Err(error) = sources::forget(found) {
+            crate::console::note(&format!("{} keeps the first-boot data: {error}", found.source));
+        }
         let origin = Origin {
             source: found.source.into(),
             place: found.place.clone(),
@@ -259,6 +268,11 @@ pub(crate) fn describe(origin: &Origin) -> String {
     }
 }
 
+/// How the clock is to be set.
+pub(crate) fn time(config: Option<&Config>) -> Time {
+    config.map(|config| config.system.time.clone()).unwrap_or_default()
+}
+
 /// How the admin API is reached, and with what.
 pub(crate) fn admin_shown(
     config: Option<&Config>,
@@ -266,24 +280,21 @@ pub(crate) fn admin_shown(
     admin: Option<&Admin>,
     addresses: &[String],
 ) -> summary::Admin {
-    let given =
-        config.map(|config| &config.admin).filter(|given| **given != weir_config::model::Admin::default());
+    let fingerprint = admin.map(|admin| admin.fingerprint.clone());
+    let token = admin.filter(|admin| admin.fresh || is_default(text)).map(|admin| admin.token.clone());
     let hosts = |ip: IpAddr| if ip.is_unspecified() { addresses.to_vec() } else { vec![ip.to_string()] };
-    match given {
+    match config.and_then(|config| config.admin.as_ref()) {
         Some(given) => summary::Admin {
-            urls: urls("http", &hosts(given.bind.ip()), given.bind.port()),
+            urls: urls(given.tls.is_some(), &hosts(given.bind.ip()), given.bind.port()),
             fingerprint: None,
             token: None,
         },
-        None => summary::Admin {
-            urls: urls("https", addresses, ADMIN_PORT),
-            fingerprint: admin.map(|admin| admin.fingerprint.clone()),
-            token: admin.filter(|admin| admin.fresh || is_default(text)).map(|admin| admin.token.clone()),
-        },
+        None => summary::Admin { urls: urls(true, addresses, ADMIN_PORT), fingerprint, token },
     }
 }
 
-fn urls(scheme: &str, hosts: &[String], port: u16) -> Vec<String> {
+fn urls(tls: bool, hosts: &[String], port: u16) -> Vec<String> {
+    let scheme = if tls { "https" } else { "http" };
     let host = |host: &String| if host.contains(':') { format!("[{host}]") } else { host.clone() };
     hosts.iter().map(|name| format!("{scheme}://{}:{port}/", host(name))).collect()
 }

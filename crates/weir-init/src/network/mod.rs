@@ -139,12 +139,6 @@ impl Network {
         }
     }
 
-    /// Waits until every card that has a cable has its addresses, and one has; false where the time is over first.
-    #[must_use]
-    pub fn wait(&self, _time: std::time::Duration) -> bool {
-        false
-    }
-
     /// What every card has come to, in the order of their places on the bus.
     #[must_use]
     pub fn status(&self) -> Vec<InterfaceStatus> {
