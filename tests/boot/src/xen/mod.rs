@@ -88,7 +88,7 @@ impl Host {
         plan = plan.kernel(
             &hypervisor,
             Path::new(&modules),
-            "console=com1 dom0_mem=1024M,max:1024M loglvl=warning guest_loglvl=all",
+            "console=com1 dom0_mem=1024M,max:1024M loglvl=warning xsave=0",
         );
         if let Some(disk) = disk {
             plan = plan.medium(disk, "raw");
