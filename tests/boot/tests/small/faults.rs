@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use weir_boot_tests::{Disk, Dist, Firmware, Plan, RawDisk, Site, Source, load, with_helper};
+use weir_boot_tests::{Disk, Dist, Firmware, Plan, RawDisk, Site, Source, eventually, load, with_helper};
 use weir_tests::{Directory, try_curl};
 
-/// How long nobody may be served after the child was killed.
+/// How long nobody may be served after the child was killed, beyond what an emulated processor needs for anything.
 const BACK_WITHIN: Duration = Duration::from_secs(1);
 
 #[test]
@@ -74,6 +74,8 @@ fn a_killed_child_is_back_within_a_second() {
     let before = machine.system();
 
     let address = machine.address(80);
+    let already = site.requests();
+    let usual = load(address, 4, || eventually("a hundred requests", || site.requests() > already + 100));
     let asked = load(address, 4, || {
         let killed = Instant::now();
         machine.inside(&format!("kill -9 {}", before.number("/appliance/child/pid")));
@@ -83,8 +85,9 @@ fn a_killed_child_is_back_within_a_second() {
         assert_ne!(after.number("/appliance/child/pid"), before.number("/appliance/child/pid"));
         killed
     });
-    eprintln!("longest without an answer: {:?} of {} answers", asked.longest_gap(), asked.count());
+    let (gap, usual) = (asked.longest_gap(), usual.longest_gap());
+    eprintln!("nobody was answered for {gap:?}; without the kill, for {usual:?}");
     assert!(asked.count() > 10, "there was no load: {}", asked.count());
-    assert!(asked.longest_gap() < BACK_WITHIN, "{:?}", asked.longest_gap());
+    assert!(gap < BACK_WITHIN + usual, "nobody was answered for {gap:?}, usually {usual:?}");
     machine.power_off();
 }
