@@ -5,7 +5,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build image check-image run-vm test unit lint fmt check-fmt check-configs check-docs docs deny fuzz bench profile instructions microbench clean
+.PHONY: help run build image check-image run-vm test test-boot test-boot-all boot-times unit lint fmt check-fmt check-configs check-docs docs deny fuzz bench profile instructions microbench clean
 
 # Where rustup puts cargo, for shells that were not told.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
@@ -78,6 +78,26 @@ unit: $(WEIR_BIN) ## The tests alone: of each crate, and of the real binary agai
 $(WEIR_BIN):
 	@tools/need rust
 	cargo build --locked --workspace --all-targets --profile $(PROFILE)
+
+# WEIR_IMAGE_DIR= names a folder with another image; then none is built. ONLY= is a part of a test's name.
+# Each test has a machine of its own to itself: two cores are enough, and emulation uses one.
+export WEIR_IMAGE_DIR ?= $(abspath dist)
+BOOT_TESTS = cargo test --locked --package weir-boot-tests --profile $(PROFILE) --test boot -- --ignored --test-threads 1
+
+test-boot: ## The image in emulated machines: each firmware, card and disk at least once, and what may go wrong (ONLY=)
+	@tools/need rust boot guests
+	@[[ "$(origin WEIR_IMAGE_DIR)" != file ]] || $(MAKE) --no-print-directory image
+	$(BOOT_TESTS) $(or $(ONLY),small::)
+
+test-boot-all: ## The same with every pair of them, a real Xen, and Hyper-V's bus: an hour (ONLY=)
+	@tools/need rust boot guests
+	@[[ "$(origin WEIR_IMAGE_DIR)" != file ]] || $(MAKE) --no-print-directory image
+	$(BOOT_TESTS) $(ONLY) --skip times::
+
+boot-times: ## From power-on to the first request, the kernel's share and ours: the table in docs/appliance.md
+	@tools/need rust boot guests
+	@[[ "$(origin WEIR_IMAGE_DIR)" != file ]] || $(MAKE) --no-print-directory image
+	@$(BOOT_TESTS) --quiet --nocapture times::
 
 fmt: ## Format the code
 	@tools/need rust lint

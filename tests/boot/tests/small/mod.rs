@@ -1,0 +1,4 @@
+//! What is run for every change.
+
+mod faults;
+mod machines;
