@@ -3,8 +3,15 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ChildStdin;
+use std::time::Duration;
 
 use crate::until;
+
+/// Bytes that a serial port holds until somebody takes them.
+const FIFO: usize = 8;
+
+/// Between so many.
+const KEYSTROKES: Duration = Duration::from_millis(20);
 
 /// How many lines a failure shows.
 const SHOWN: usize = 60;
@@ -61,8 +68,13 @@ impl Console {
     /// # Panics
     /// When the machine is gone.
     pub fn type_line(&mut self, line: &str) {
-        self.input.write_all(format!("{line}\n").as_bytes()).expect("the machine reads its serial line");
-        self.input.flush().expect("the machine reads its serial line");
+        for piece in format!("{line}\n").as_bytes().chunks(FIFO) {
+            self.input
+                .write_all(piece)
+                .and_then(|()| self.input.flush())
+                .expect("the machine reads its serial line");
+            std::thread::sleep(KEYSTROKES); // nothing says that they were taken, and a hypervisor drops what is too much
+        }
     }
 
     /// The last lines, for whoever has to find out what went wrong.

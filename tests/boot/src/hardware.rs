@@ -130,15 +130,15 @@ impl Disk {
         }
     }
 
-    /// QEMU's devices for the drive `disk`.
+    /// QEMU's devices for the drive `disk`, the first to be started from; before it comes only a kernel that is given.
     pub(crate) fn devices(self) -> &'static [&'static str] {
         match self {
-            Self::VirtioBlk => &["virtio-blk-pci,drive=disk,bootindex=0"],
-            Self::VirtioScsi => &["virtio-scsi-pci,id=host", "scsi-hd,bus=host.0,drive=disk,bootindex=0"],
-            Self::Ahci => &["ich9-ahci,id=host", "ide-hd,bus=host.0,drive=disk,bootindex=0"],
-            Self::Ide => &["ide-hd,bus=ide.0,drive=disk,bootindex=0"],
-            Self::Pvscsi => &["pvscsi,id=host", "scsi-hd,bus=host.0,drive=disk,bootindex=0"],
-            Self::Nvme => &["nvme,serial=weir,drive=disk,bootindex=0"],
+            Self::VirtioBlk => &["virtio-blk-pci,drive=disk,bootindex=1"],
+            Self::VirtioScsi => &["virtio-scsi-pci,id=host", "scsi-hd,bus=host.0,drive=disk,bootindex=1"],
+            Self::Ahci => &["ich9-ahci,id=host", "ide-hd,bus=host.0,drive=disk,bootindex=1"],
+            Self::Ide => &["ide-hd,bus=ide.0,drive=disk,bootindex=1"],
+            Self::Pvscsi => &["pvscsi,id=host", "scsi-hd,bus=host.0,drive=disk,bootindex=1"],
+            Self::Nvme => &["nvme,serial=weir,drive=disk,bootindex=1"],
         }
     }
 }

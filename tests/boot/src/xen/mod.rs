@@ -104,12 +104,7 @@ impl Host {
     /// When Xen's tools fail.
     #[track_caller]
     pub fn create(&mut self) {
-        self.machine.shell("xl create -p /guest.cfg");
-        self.machine.shell(
-            "D=/local/domain/$(xl domid weir); xenstore-write $D/vm-data/weir/config \"$(cat /weir.yaml)\"; \
-             xenstore-ls $D/vm-data >/dev/null",
-        );
-        self.machine.shell("xl unpause weir");
+        self.machine.shell("/create-guest");
     }
 
     /// Asks the guest to shut down, and waits until it is gone.
@@ -131,6 +126,7 @@ fn domain0(packages: &Packages, has_disk: bool, loader: &Loader, config: &str) -
     let mut archive = Archive::new()
         .program_from("bin/busybox", &packages.file("bin/busybox"))
         .program("init", include_str!("domain0-init"))
+        .program("create-guest", include_str!("create-guest"))
         .program("etc/xen/scripts/vif", include_str!("vif"))
         .program("etc/xen/scripts/block", include_str!("block"))
         .file("weir.yaml", config)
