@@ -151,12 +151,14 @@ bench: ## Compare Weir with other proxies here (ROUNDS= SECONDS= CASES= PEERS= W
 
 # Kept in target/hypervisors/, where it goes on if it was broken off; BENCH=--restart begins anew. CARDS= is some of
 # `bench/hypervisors/machine list`. WEIR= names another binary, WEIR_IMAGE_DIR= a folder with an image that has the same in it.
-bench-hypervisors: ## What a hypervisor and each network card cost: natively and in QEMU, here (CARDS= ROUNDS= SECONDS=)
-	@tools/need rust boot hypervisors
+bench-hypervisors: ## What a hypervisor and each network card cost: natively, in QEMU and on Xen, here (CARDS= ROUNDS= SECONDS=)
+	@tools/need rust boot guests hypervisors
+	@cargo build --locked --quiet --package weir-boot-tests --profile $(PROFILE)
 	@[[ -n "$(WEIR)" ]] || $(MAKE) --no-print-directory build
 	@[[ "$(origin WEIR_IMAGE_DIR)" != file ]] || $(MAKE) --no-print-directory image
 	@images=("$$WEIR_IMAGE_DIR"/weir-*.qcow2); \
 	WEIR="$(or $(WEIR),$(RELEASE))" IMAGE="$${images[-1]}" OUT=target/hypervisors \
+	    XEN_HOST="$(dir $(WEIR_BIN))xen-host" \
 	    $(if $(ROUNDS),ROUNDS=$(ROUNDS)) $(if $(SECONDS),SECONDS_EACH=$(SECONDS)) $(if $(CARDS),CARDS="$(CARDS)") \
 	    bench/hypervisors/run $(BENCH)
 
