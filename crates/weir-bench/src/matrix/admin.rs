@@ -85,15 +85,14 @@ pub(super) enum AdminError {
 
 /// What to do about it, where that is known.
 fn hint(error: &io::Error) -> String {
-    match error.kind() {
-        // So a socket says that its time is over.
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
-            format!(" (nothing for {} s)", PATIENCE.as_secs())
-        }
-        _other if error.to_string().contains("certificate") => {
-            "; compare the scenario's `fingerprint` with the one that the appliance's console shows".into()
-        }
-        _other => String::new(),
+    // So a socket says that its time is over.
+    let is_over = [io::ErrorKind::WouldBlock, io::ErrorKind::TimedOut].contains(&error.kind());
+    if is_over {
+        format!(" (nothing for {} s)", PATIENCE.as_secs())
+    } else if error.to_string().contains("certificate") {
+        "; compare the scenario's `fingerprint` with the one that the appliance's console shows".into()
+    } else {
+        String::new()
     }
 }
 
