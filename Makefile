@@ -5,7 +5,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build image check-image run-vm test test-boot test-boot-all boot-times unit lint fmt check-fmt check-configs check-docs docs deny fuzz bench profile instructions microbench clean
+.PHONY: help run build image check-image run-vm test test-boot test-boot-all boot-times unit lint fmt check-fmt check-configs check-docs docs deny fuzz bench bench-hypervisors profile instructions microbench clean
 
 # Where rustup puts cargo, for shells that were not told.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
@@ -148,6 +148,19 @@ bench: ## Compare Weir with other proxies here (ROUNDS= SECONDS= CASES= PEERS= W
 	exec $(dir $(WEIR_BIN))against-peers --date "$$(date -u +%F)" \
 	    $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS)) \
 	    $(if $(CASES),--cases $(CASES)) $(if $(PEERS),--peers $(PEERS)) $(BENCH)
+
+# Kept in target/hypervisors/, where it goes on if it was broken off; BENCH=--restart begins anew. CARDS= is some of
+# `bench/hypervisors/machine list`. WEIR= names another binary, WEIR_IMAGE_DIR= a folder with an image that has the same in it.
+bench-hypervisors: ## What a hypervisor and each network card cost: natively, in QEMU and on Xen, here (CARDS= ROUNDS= SECONDS=)
+	@tools/need rust boot guests hypervisors
+	@cargo build --locked --quiet --package weir-boot-tests --profile $(PROFILE)
+	@[[ -n "$(WEIR)" ]] || $(MAKE) --no-print-directory build
+	@[[ "$(origin WEIR_IMAGE_DIR)" != file ]] || $(MAKE) --no-print-directory image
+	@images=("$$WEIR_IMAGE_DIR"/weir-*.qcow2); \
+	WEIR="$(or $(WEIR),$(RELEASE))" IMAGE="$${images[-1]}" OUT=target/hypervisors \
+	    XEN_HOST="$(dir $(WEIR_BIN))xen-host" \
+	    $(if $(ROUNDS),ROUNDS=$(ROUNDS)) $(if $(SECONDS),SECONDS_EACH=$(SECONDS)) $(if $(CARDS),CARDS="$(CARDS)") \
+	    bench/hypervisors/run $(BENCH)
 
 # ONLY= is a part of a name: routing, balancing::pick, heads, access_log.
 microbench: ## How long each piece of the way of a request takes, alone (ONLY=)

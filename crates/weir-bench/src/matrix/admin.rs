@@ -38,12 +38,12 @@ const FIELDS_MAX: usize = 64;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum AdminError {
     /// A file that the scenario names.
-    #[error("can't read {}: {source}", path.display())]
+    #[error("can't read {}: {error}", path.display())]
     File {
         /// Which.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        error: io::Error,
     },
     /// A file with nothing of use in it.
     #[error("{}: {why}", path.display())]
@@ -54,12 +54,12 @@ pub(super) enum AdminError {
         why: &'static str,
     },
     /// No connection, or a broken one.
-    #[error("the admin API at {url}: {source}{}", hint(source))]
+    #[error("the admin API at {url}: {error}{}", hint(error))]
     Connection {
         /// Where.
         url: String,
         /// What the system, or TLS, said.
-        source: io::Error,
+        error: io::Error,
     },
     /// It answered something else.
     #[error("the admin API at {url} answered {status} to {request}: {text}")]
@@ -83,11 +83,16 @@ pub(super) enum AdminError {
     },
 }
 
-fn hint(error: &io::Error) -> &'static str {
-    if error.to_string().contains("certificate") {
-        "; compare the scenario's `fingerprint` with the one that the appliance's console shows"
+/// What to do about it, where that is known.
+fn hint(error: &io::Error) -> String {
+    // So a socket says that its time is over.
+    let is_over = [io::ErrorKind::WouldBlock, io::ErrorKind::TimedOut].contains(&error.kind());
+    if is_over {
+        format!(" (nothing for {} s)", PATIENCE.as_secs())
+    } else if error.to_string().contains("certificate") {
+        "; compare the scenario's `fingerprint` with the one that the appliance's console shows".into()
     } else {
-        ""
+        String::new()
     }
 }
 
@@ -111,7 +116,7 @@ impl Client {
     pub(super) fn new(admin: &Admin, directory: &Path) -> Result<Self, AdminError> {
         let read = |path: &Path| {
             let path = directory.join(path);
-            fs::read(&path).map_err(|source| AdminError::File { path: path.clone(), source })
+            fs::read(&path).map_err(|error| AdminError::File { path: path.clone(), error })
         };
         let authorization = match &admin.token_file {
             None => None,
@@ -201,7 +206,7 @@ impl Client {
     fn ask(&self, method: &str, path: &str, body: Option<&[u8]>) -> Result<Answer, AdminError> {
         let bytes = self
             .exchange(method, path, body)
-            .map_err(|source| AdminError::Connection { url: self.url.to_string(), source })?;
+            .map_err(|error| AdminError::Connection { url: self.url.to_string(), error })?;
         parse(&bytes).map_err(|why| self.strange(why))
     }
 

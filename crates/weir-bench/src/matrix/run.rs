@@ -121,10 +121,7 @@ impl Run<'_> {
         if let Some(client) = &client {
             self.remember(target, client, results)?;
             if is_work_left {
-                let time = work::measure(client)?;
-                (self.say)(&format!("  work without a network: {:.0} ms", time.milliseconds));
-                results.work.push(Work { target: target.name.clone(), round: visit.round, time });
-                file::write(&self.file, results)?;
+                self.work(target, visit, client, results)?;
             }
         }
         for step in steps {
@@ -134,6 +131,29 @@ impl Run<'_> {
             results.measurements.push(one);
             file::write(&self.file, results)?;
         }
+        Ok(())
+    }
+
+    /// Measures work without a network. Where that fails, there is still something to measure.
+    fn work(
+        &self,
+        target: &Target,
+        visit: Visit,
+        client: &Client,
+        results: &mut Results,
+    ) -> anyhow::Result<()> {
+        match work::measure(client) {
+            Ok(time) => {
+                (self.say)(&format!("  work without a network: {:.0} ms", time.milliseconds));
+                results.work.push(Work { target: target.name.clone(), round: visit.round, time });
+            }
+            Err(error) => {
+                let why = format!("work without a network: {error}");
+                (self.say)(&format!("  {why}"));
+                results.failures.push(Failure { target: target.name.clone(), round: visit.round, why });
+            }
+        }
+        file::write(&self.file, results)?;
         Ok(())
     }
 

@@ -560,6 +560,15 @@ mod tests {
     }
 
     #[test]
+    fn the_example_of_the_documentation_is_one() {
+        let page = include_str!("../../../../docs/hypervisors.md");
+        let (_, rest) = page.split_once("```yaml\n").unwrap();
+        let (example, _) = rest.split_once("```").unwrap();
+        let (scenario, _) = parse(example).unwrap_or_else(|found| panic!("{found}"));
+        assert_eq!(scenario.native.as_deref(), Some("native"));
+    }
+
+    #[test]
     fn everything_can_be_written() {
         let text = format!(
             "version: 1\ntitle: Rack 4\nsizes: [64KiB, 0, 1KiB]\nmodes: [close, keep_alive, http2]\nrounds: 3\nduration: 5s\n\

@@ -44,12 +44,12 @@ pub enum ReportError {
     #[error(transparent)]
     Png(#[from] PngError),
     /// The system did not take a file.
-    #[error("can't write {}: {source}", path.display())]
+    #[error("can't write {}: {error}", path.display())]
     Write {
         /// Which.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        error: io::Error,
     },
 }
 
@@ -108,11 +108,11 @@ pub fn in_words(runs: &[Results]) -> Vec<String> {
 /// # Errors
 /// As the system has them.
 pub fn write(directory: &Path, files: &[ReportFile]) -> Result<(), ReportError> {
-    let wrong = |path: &Path, source| ReportError::Write { path: path.into(), source };
-    fs::create_dir_all(directory).map_err(|source| wrong(directory, source))?;
+    let wrong = |path: &Path, error| ReportError::Write { path: path.into(), error };
+    fs::create_dir_all(directory).map_err(|error| wrong(directory, error))?;
     for ReportFile { name, bytes } in files {
         let path = directory.join(name);
-        fs::write(&path, bytes).map_err(|source| wrong(&path, source))?;
+        fs::write(&path, bytes).map_err(|error| wrong(&path, error))?;
     }
     Ok(())
 }

@@ -65,7 +65,8 @@ fn host(summary: &Summary, mode: &ModeSummary) -> Option<Table> {
 
 fn guest(summary: &Summary, mode: &ModeSummary) -> Option<Table> {
     let title = format!("Processor time of a request within the target, {}", mode.mode.words());
-    let note = "As the target's own clock has it.".to_owned();
+    let note = "As the target's own clock has it: on a busy host it also counts what the host did meanwhile."
+        .to_owned();
     table(summary, mode, title, note, |cell| cell.guest_us.map(words::time))
 }
 

@@ -18,14 +18,14 @@ const BYTES_MAX: u64 = 256 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum ResultsError {
     /// The system did not give it, or did not take it.
-    #[error("can't {doing} {}: {source}", path.display())]
+    #[error("can't {doing} {}: {error}", path.display())]
     System {
         /// Read or write.
         doing: &'static str,
         /// Which.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        error: io::Error,
     },
     /// It is something else.
     #[error("{} holds no results of `weir bench matrix`: {why}", path.display())]
@@ -54,7 +54,7 @@ pub enum ResultsError {
 /// # Errors
 /// When there is none, or it can't be used.
 pub fn read(path: &Path) -> Result<Results, ResultsError> {
-    let system = |source| ResultsError::System { doing: "read", path: path.into(), source };
+    let system = |error| ResultsError::System { doing: "read", path: path.into(), error };
     let strange = |why: String| ResultsError::Strange { path: path.into(), why };
     let bytes = fs::metadata(path).map_err(system)?.len();
     if bytes > BYTES_MAX {
@@ -83,7 +83,7 @@ struct Head {
 /// # Errors
 /// As the system has them.
 pub fn write(path: &Path, results: &Results) -> Result<(), ResultsError> {
-    let system = |source| ResultsError::System { doing: "write", path: path.into(), source };
+    let system = |error| ResultsError::System { doing: "write", path: path.into(), error };
     let text = serde_json::to_vec_pretty(results).map_err(|error| system(error.into()))?;
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");

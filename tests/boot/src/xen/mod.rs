@@ -28,7 +28,7 @@ const PROGRAMS: [&str; 10] = [
 ];
 
 /// For domain 0: Xen's interfaces, the backends, the bridge, and what QEMU gives it.
-const MODULES: [&str; 14] = [
+const MODULES: [&str; 15] = [
     "xen-privcmd",
     "xenfs",
     "xen-evtchn",
@@ -38,6 +38,7 @@ const MODULES: [&str; 14] = [
     "xen-blkback",
     "bridge",
     "e1000",
+    "virtio_net",
     "crc32c_generic",
     "ata_piix",
     "ahci",
@@ -59,6 +60,56 @@ pub enum Loader {
     Grub,
 }
 
+/// What Xen is told at its start.
+const WORDS: &str = "console=com1 dom0_mem=1024M,max:1024M loglvl=warning xsave=0";
+
+/// The guest, and what it starts from.
+#[derive(Debug)]
+pub struct Guest<'g> {
+    /// Whether it has the machine's first disk.
+    pub has_disk: bool,
+    /// How it is started.
+    pub loader: &'g Loader,
+    /// The configuration file that is put into the store for it.
+    pub config: &'g str,
+    /// The address of its card.
+    pub mac: &'g str,
+    /// Its number, if it is to have a certain one.
+    pub uuid: Option<&'g str>,
+    /// Whether domain 0 makes it at once, without first-boot data.
+    pub starts_itself: bool,
+}
+
+/// What QEMU starts Xen, domain 0 and its guest from.
+#[derive(Debug)]
+pub struct Boot {
+    /// The hypervisor, which it takes for a kernel.
+    pub hypervisor: PathBuf,
+    /// Domain 0's kernel with its words, and its initramfs.
+    pub modules: String,
+    /// What Xen is told.
+    pub words: &'static str,
+}
+
+impl Boot {
+    /// Puts the files into a folder.
+    ///
+    /// # Panics
+    /// When packages are missing.
+    pub fn write(folder: &Path, guest: &Guest<'_>) -> Self {
+        let packages = Packages::find();
+        let hypervisor = folder.join("xen");
+        let unpacked =
+            Command::new("gzip").arg("-dc").arg(packages.file("boot/xen-4.17-amd64.gz")).output().unwrap();
+        std::fs::write(&hypervisor, unpacked.stdout).unwrap();
+        let initramfs = folder.join("dom0");
+        std::fs::write(&initramfs, domain0(&packages, guest)).unwrap();
+        run(Command::new("gzip").arg("-1nf").arg(&initramfs));
+        let modules = format!("{} console=hvc0,{}.gz", packages.kernel().display(), initramfs.display());
+        Self { hypervisor, modules, words: WORDS }
+    }
+}
+
 /// A Xen host that is up, with a guest that is not.
 #[derive(Debug)]
 pub struct Host {
@@ -73,23 +124,18 @@ impl Host {
     /// # Panics
     /// When domain 0 does not come up.
     pub fn start(disk: Option<&Path>, loader: &Loader, config: &str) -> Self {
-        let packages = Packages::find();
         let directory = Directory::new();
-        let hypervisor = directory.file("xen");
-        let unpacked =
-            Command::new("gzip").arg("-dc").arg(packages.file("boot/xen-4.17-amd64.gz")).output().unwrap();
-        std::fs::write(&hypervisor, unpacked.stdout).unwrap();
-        let initramfs = directory.file("dom0");
-        std::fs::write(&initramfs, domain0(&packages, disk.is_some(), loader, config)).unwrap();
-        run(Command::new("gzip").arg("-1n").arg(&initramfs));
-
-        let modules = format!("{} console=hvc0,{}.gz", packages.kernel().display(), initramfs.display());
+        let guest = Guest {
+            has_disk: disk.is_some(),
+            loader,
+            config,
+            mac: "00:16:3e:00:00:01",
+            uuid: None,
+            starts_itself: false,
+        };
+        let Boot { hypervisor, modules, words } = Boot::write(directory.path(), &guest);
         let mut plan = Plan::bare().nic(Nic::E1000).memory(2048).disk(Disk::Ide);
-        plan = plan.kernel(
-            &hypervisor,
-            Path::new(&modules),
-            "console=com1 dom0_mem=1024M,max:1024M loglvl=warning xsave=0",
-        );
+        plan = plan.kernel(&hypervisor, Path::new(&modules), words);
         if let Some(disk) = disk {
             plan = plan.medium(disk, "raw");
         }
@@ -122,16 +168,18 @@ impl Host {
     }
 }
 
-fn domain0(packages: &Packages, has_disk: bool, loader: &Loader, config: &str) -> Vec<u8> {
+fn domain0(packages: &Packages, guest: &Guest<'_>) -> Vec<u8> {
     let mut archive = Archive::new()
         .program_from("bin/busybox", &packages.file("bin/busybox"))
         .program("init", include_str!("domain0-init"))
-        .program("create-guest", include_str!("create-guest"))
         .program("etc/xen/scripts/vif", include_str!("vif"))
         .program("etc/xen/scripts/block", include_str!("block"))
-        .file("weir.yaml", config)
-        .file("guest.cfg", guest(has_disk, loader));
-    archive = match loader {
+        .file("weir.yaml", guest.config)
+        .file("guest.cfg", description(guest));
+    if guest.starts_itself {
+        archive = archive.file("start", "");
+    }
+    archive = match guest.loader {
         Loader::Direct { kernel, initramfs } => {
             archive.program_from("guest/kernel", kernel).program_from("guest/initramfs", initramfs)
         }
@@ -143,19 +191,22 @@ fn domain0(packages: &Packages, has_disk: bool, loader: &Loader, config: &str) -
     packages.add_modules(archive, &MODULES).finish()
 }
 
-fn guest(has_disk: bool, loader: &Loader) -> String {
+/// The guest as xl's file has it.
+fn description(guest: &Guest<'_>) -> String {
+    let Guest { has_disk, loader, config: _, mac, uuid, starts_itself: _ } = guest;
     let boot = match loader {
         Loader::Direct { .. } => "ramdisk=\"/guest/initramfs\"\nextra=\"console=hvc0 panic=10\"\n",
         Loader::Grub => "",
     };
-    let disk = if has_disk {
+    let disk = if *has_disk {
         "disk=['format=raw,vdev=xvda,access=rw,backendtype=phy,script=/etc/xen/scripts/block,target=/dev/sda']\n"
     } else {
         ""
     };
+    let uuid = uuid.map_or(String::new(), |uuid| format!("uuid=\"{uuid}\"\n"));
     format!(
-        "name=\"weir\"\ntype=\"pv\"\nmemory=300\nvcpus=1\nkernel=\"/guest/kernel\"\n{boot}{disk}\
-         vif=['mac=00:16:3e:00:00:01,script=/etc/xen/scripts/vif']\n\
+        "name=\"weir\"\ntype=\"pv\"\nmemory=300\nvcpus=1\nkernel=\"/guest/kernel\"\n{boot}{disk}{uuid}\
+         vif=['mac={mac},script=/etc/xen/scripts/vif']\n\
          on_poweroff=\"destroy\"\non_reboot=\"restart\"\non_crash=\"destroy\"\n"
     )
 }

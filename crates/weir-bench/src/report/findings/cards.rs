@@ -8,6 +8,9 @@ use crate::report::words;
 /// Groups that differ by less than this share of the better one's rate are called alike.
 const ALIKE: f64 = 0.05;
 
+/// A card is ahead of another if it is at this share of the sizes, beyond what rounds lie apart.
+const AHEAD_AT: f64 = 0.75;
+
 pub(super) fn findings(summary: &Summary) -> Vec<Finding> {
     summary.modes.iter().filter_map(|mode| of_mode(summary, mode)).collect()
 }
@@ -65,7 +68,17 @@ fn of_mode(summary: &Summary, mode: &ModeSummary) -> Option<Finding> {
             words::percent(ALIKE)
         ))));
     }
-    if slow_share > take_share.median {
+    let emulated_wins = slow_share > take_share.median;
+    let (ahead, behind) = if emulated_wins { (emulated.best().0, take) } else { (take, emulated.best().0) };
+    if !is_ahead(summary, mode, ahead, behind) {
+        return Some(Finding::result(sentence(&format!(
+            "{begin}whether a card is emulated makes no difference that can be told from how far rounds lie apart: {} is \
+             not ahead of {} at every size.",
+            summary.name(ahead),
+            summary.name(behind)
+        ))));
+    }
+    if emulated_wins {
         return Some(Finding::result(sentence(&format!(
             "{begin}the emulated card {slow_name} is ahead of {take_name} by {}: that is unusual, look at the \
              paravirtual card's settings.",
@@ -91,6 +104,15 @@ fn of_mode(summary: &Summary, mode: &ModeSummary) -> Option<Finding> {
         }
     };
     Some(Finding::advice(sentence(&format!("{begin}{names} {compared}: take {take_name}."))))
+}
+
+/// Whether one target has more than another at most of the sizes that both have, in every round.
+fn is_ahead(summary: &Summary, mode: &ModeSummary, one: usize, other: usize) -> bool {
+    let both =
+        |size| Some((summary.figures(mode, one, size)?.rate, summary.figures(mode, other, size)?.rate));
+    let all: Vec<(Spread, Spread)> = (0..summary.sizes.len()).filter_map(both).collect();
+    let ahead = all.iter().filter(|(one, other)| one.min > other.max).count();
+    ahead as f64 >= AHEAD_AT * all.len() as f64
 }
 
 fn is_measured(summary: &Summary, mode: &ModeSummary, subject: usize) -> bool {

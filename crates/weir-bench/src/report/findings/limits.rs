@@ -1,7 +1,7 @@
 //! What bounds a target at which size: below some size its connections (or requests) a second, above some size its
 //! bandwidth.
 
-use super::{Finding, in_mode};
+use super::{Finding, in_mode, sentence};
 use crate::report::summary::{ModeSummary, Summary};
 use crate::report::words;
 
@@ -13,6 +13,9 @@ const BANDWIDTH_STAYS: f64 = 0.9;
 
 /// A card's speed is used up from this share of it on; the rest is taken by what frames and packets carry besides.
 const LINK_FULL: f64 = 0.9;
+
+/// Where more is done with larger objects than with smaller ones, beyond this factor, something disturbed.
+const DISTURBED: f64 = 1.2;
 
 /// What bounds one target.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,6 +32,9 @@ pub(super) struct Turns {
 /// Where the limits of a target turn; none where fewer than three sizes were measured, of which nothing follows.
 pub(super) fn turns(figures: &[(u64, f64, f64)]) -> Option<Turns> {
     let [(size_first, rate_first, _), _, .., (size_last, _, bandwidth_last)] = *figures else { return None };
+    if is_disturbed(figures) {
+        return None;
+    }
     let stays = figures.iter().take_while(|(_, rate, _)| *rate >= RATE_STAYS * rate_first);
     let rate_up_to = (stays.last().map_or(size_first, |(size, ..)| *size), rate_first);
     let most = figures.iter().map(|(.., bandwidth)| *bandwidth).fold(0.0, f64::max);
@@ -40,6 +46,33 @@ pub(super) fn turns(figures: &[(u64, f64, f64)]) -> Option<Turns> {
         _ => None,
     };
     Some(Turns { rate_up_to, bandwidth_from, bandwidth_last, size_last })
+}
+
+/// Whether a rate is far above that of a smaller object, which nothing but chance explains.
+fn is_disturbed(figures: &[(u64, f64, f64)]) -> bool {
+    let mut least = f64::INFINITY;
+    figures.iter().any(|(_, rate, _)| {
+        let is_above = *rate > DISTURBED * least;
+        least = least.min(*rate);
+        is_above
+    })
+}
+
+/// A word about the targets of which nothing is said.
+fn disturbed(summary: &Summary, mode: &ModeSummary) -> Option<Finding> {
+    let is_one = |&subject: &usize| is_disturbed(&figures(summary, mode, subject));
+    let names: Vec<&str> =
+        (0..summary.subjects.len()).filter(is_one).map(|subject| summary.name(subject)).collect();
+    (!names.is_empty()).then(|| {
+        Finding::caveat(sentence(&format!(
+            "{}more {} a second were counted with larger objects than with smaller ones for {}: something else disturbed, \
+             and what limits {} can't be said. Measure on a quiet machine, for longer, in more rounds.",
+            in_mode(summary, mode.mode),
+            mode.mode.unit(),
+            words::list(&names),
+            if names.len() == 1 { "it" } else { "them" }
+        )))
+    })
 }
 
 pub(super) fn findings(summary: &Summary) -> Vec<Finding> {
@@ -62,6 +95,7 @@ pub(super) fn findings(summary: &Summary) -> Vec<Finding> {
                 None => groups.push((vec![subject], vec![turns])),
             }
         }
+        found.extend(disturbed(summary, mode));
         found.extend(groups.iter().map(|(subjects, turns)| say(summary, mode, subjects, turns)));
     }
     found
@@ -80,7 +114,7 @@ fn say(summary: &Summary, mode: &ModeSummary, subjects: &[usize], turns: &[Turns
     let one = turns[0];
     let rates = span(turns.iter().map(|turns| turns.rate_up_to.1), words::count);
     let rate = if one.rate_up_to.0 == summary.sizes.first().copied().unwrap_or(0) {
-        format!("{rates} {unit} a second at {}, and fewer with every step up", words::size(one.rate_up_to.0))
+        format!("{rates} {unit} a second at {}, and fewer with larger objects", words::size(one.rate_up_to.0))
     } else {
         format!("up to {} the {unit} are the limit ({rates} a second)", words::size(one.rate_up_to.0))
     };

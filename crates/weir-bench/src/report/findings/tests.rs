@@ -337,6 +337,20 @@ fn work_that_is_as_quick_is_said_to_be() {
 }
 
 #[test]
+fn noise_is_no_difference_and_no_limit() {
+    let results = results(&[
+        ("native", "", bounded(10_000.0, 1e9)),
+        ("virtio", "virtio", [64.0, 103.0, 45.0, 90.0, 39.0]),
+        ("e1000", "e1000", [72.0, 49.0, 120.0, 70.0, 30.0]),
+    ]);
+    assert_said(&results, "makes no difference that can be told from how far rounds lie apart");
+    assert_said(&results, "for virtio and e1000: something else disturbed");
+    for words in ["take virtio", "virtio: up to", "e1000: up to"] {
+        assert_unsaid(&results, words);
+    }
+}
+
+#[test]
 fn a_gain_is_no_loss() {
     let results =
         results(&[("native", "", bounded(10_000.0, 1e9)), ("virtio", "virtio", bounded(11_000.0, 1e9))]);
