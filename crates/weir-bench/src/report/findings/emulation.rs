@@ -40,7 +40,7 @@ fn processor(summary: &Summary) -> Option<Finding> {
     });
     let part = match whole {
         Some(whole) if factors.median > 1.5 && whole > factors.median => format!(
-            " Of the {} fewer {} a second at {}, the processor alone explains {}; the other {} are the card and the \
+            " Of the {} fewer {} a second at {}, the processor alone would explain {}; the other {} are the card and the \
              changes between guest and host.",
             words::times(whole).replace(" times", "-fold"),
             summary.modes[0].mode.unit(),
@@ -50,8 +50,8 @@ fn processor(summary: &Summary) -> Option<Finding> {
         )
         .replace("the other ", "the remaining "),
         Some(_) if factors.median > 1.5 => {
-            " That is no less than what is lost in all: the processor explains the loss, the cards add nothing that \
-             could be told apart."
+            " That is no less than what is lost in all: the processor's part can't be told from the cards', only how these \
+             differ from each other."
                 .into()
         }
         Some(_) | None => String::new(),
