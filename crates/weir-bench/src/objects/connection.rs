@@ -159,10 +159,7 @@ impl Connection {
     /// Uses what is there, then what comes, until a request is whole or nothing more comes.
     fn read(&mut self, desk: &mut Desk<'_>) -> io::Result<Option<Next>> {
         if !self.unused.is_empty() {
-            let unused = std::mem::take(&mut self.unused);
-            let used = self.take(&unused, desk)?;
-            self.unused = unused;
-            self.unused.drain(..used);
+            self.take_unused(desk)?;
             if !matches!(self.state, State::Head | State::Body(..)) {
                 return Ok(None);
             }
@@ -190,10 +187,7 @@ impl Connection {
                 self.unused.extend_from_slice(&room[used..count]);
             } else {
                 self.unused.extend_from_slice(&room[..count]);
-                let unused = std::mem::take(&mut self.unused);
-                let used = self.take(&unused, desk)?;
-                self.unused = unused;
-                self.unused.drain(..used);
+                self.take_unused(desk)?;
             }
             if !matches!(self.state, State::Head | State::Body(..)) {
                 return Ok(None);
@@ -202,6 +196,15 @@ impl Connection {
                 return Ok(Some(Next::Wait));
             }
         }
+    }
+
+    /// Uses what is kept, up to the end of one request at most.
+    fn take_unused(&mut self, desk: &mut Desk<'_>) -> io::Result<()> {
+        let unused = std::mem::take(&mut self.unused);
+        let used = self.take(&unused, desk)?;
+        self.unused = unused;
+        self.unused.drain(..used);
+        Ok(())
     }
 
     /// Uses bytes up to the end of one request at most; how many.
