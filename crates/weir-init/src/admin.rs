@@ -16,6 +16,8 @@ const TOKEN_BYTES: usize = 20;
 const FILE_BYTES_MAX: u64 = 64 << 10;
 /// For whom they were made.
 const MADE_FOR: &str = "machine-id";
+/// There once the console has shown the token.
+const SHOWN: &str = "token-shown";
 
 /// What serves the admin API.
 #[derive(Debug, Clone)]
@@ -24,8 +26,16 @@ pub(crate) struct Admin {
     /// SHA-256 of the certificate, as browsers show it.
     pub(crate) fingerprint: String,
     pub(crate) token: String,
-    /// Whether they were made at this start.
-    pub(crate) fresh: bool,
+    /// Whether an earlier start showed the token: nobody knows it until then, and the power may go before.
+    pub(crate) shown: bool,
+}
+
+impl Admin {
+    /// The console shows the token now, so later starts need not.
+    pub(crate) fn is_shown(&self) -> io::Result<()> {
+        let marker = self.folder.join(SHOWN);
+        if marker.exists() { Ok(()) } else { files::write(&marker, b"", PUBLIC) }
+    }
 }
 
 /// They can't be made.
@@ -61,7 +71,8 @@ fn kept(folder: &Path) -> Option<Admin> {
     read("key.pem").filter(|key| key.contains("PRIVATE KEY"))?;
     let fingerprint = fingerprint(&read("certificate.pem")?)?;
     let token = read("token")?.lines().next()?.to_owned();
-    Some(Admin { folder: folder.to_owned(), fingerprint, token, fresh: false })
+    let shown = folder.join(SHOWN).exists();
+    Some(Admin { folder: folder.to_owned(), fingerprint, token, shown })
 }
 
 fn make(folder: &Path) -> Result<Admin, AdminError> {
@@ -78,11 +89,15 @@ fn make(folder: &Path) -> Result<Admin, AdminError> {
     rand::fill(&mut drawn).map_err(|_| AdminError::Random)?;
     let token = BASE32_NOPAD.encode(&drawn).to_lowercase();
 
+    match std::fs::remove_file(folder.join(SHOWN)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+        Ok(()) | Err(_) => {}
+    }
     files::write(&folder.join("key.pem"), key.serialize_pem().as_bytes(), FOR_CHILD)?;
     files::write(&folder.join("certificate.pem"), certificate.as_bytes(), FOR_CHILD)?;
     files::write(&folder.join("token"), format!("{token}\n").as_bytes(), FOR_CHILD)?;
     let fingerprint = fingerprint(&certificate).unwrap_or_default();
-    Ok(Admin { folder: folder.to_owned(), fingerprint, token, fresh: true })
+    Ok(Admin { folder: folder.to_owned(), fingerprint, token, shown: false })
 }
 
 /// `AB:CD:…` of the first certificate.
@@ -103,24 +118,32 @@ mod tests {
     fn they_are_made_once_for_each_machine() {
         let folder = Folder::new();
         let first = prepare(folder.path(), Some("i-1")).unwrap();
-        assert!(first.fresh && first.token.len() == 32 && first.fingerprint.len() == 32 * 3 - 1);
+        assert!(!first.shown && first.token.len() == 32 && first.fingerprint.len() == 32 * 3 - 1);
         let again = prepare(folder.path(), Some("i-1")).unwrap();
-        assert!(!again.fresh);
+        assert!(!again.shown, "nobody has seen it");
         assert_eq!((&again.token, &again.fingerprint), (&first.token, &first.fingerprint));
-        assert_eq!(prepare(folder.path(), None).unwrap().token, first.token);
+        again.is_shown().unwrap();
+        let again = prepare(folder.path(), None).unwrap();
+        assert_eq!((again.shown, &again.token), (true, &first.token));
         let clone = prepare(folder.path(), Some("i-2")).unwrap();
-        assert!(clone.fresh && clone.token != first.token && clone.fingerprint != first.fingerprint);
+        assert!(!clone.shown && clone.token != first.token && clone.fingerprint != first.fingerprint);
     }
 
     #[test]
     fn what_was_cut_short_is_made_anew() {
         let folder = Folder::new();
-        prepare(folder.path(), None).unwrap();
-        std::fs::write(folder.path().join("key.pem"), "").unwrap();
-        assert!(prepare(folder.path(), None).unwrap().fresh);
-        std::fs::write(folder.path().join("certificate.pem"), "-----BEGIN CERTIFICATE-----\n!").unwrap();
-        assert!(prepare(folder.path(), None).unwrap().fresh);
-        std::fs::remove_file(folder.path().join("token")).unwrap();
-        assert!(prepare(folder.path(), None).unwrap().fresh);
+        let mut tokens = vec![prepare(folder.path(), None).unwrap().token];
+        let mut again = |cut_short: &dyn Fn()| {
+            cut_short();
+            let made = prepare(folder.path(), None).unwrap();
+            assert!(!made.shown && !tokens.contains(&made.token));
+            made.is_shown().unwrap();
+            tokens.push(made.token);
+        };
+        again(&|| std::fs::write(folder.path().join("key.pem"), "").unwrap());
+        again(&|| {
+            std::fs::write(folder.path().join("certificate.pem"), "-----BEGIN CERTIFICATE-----\n!").unwrap();
+        });
+        again(&|| std::fs::remove_file(folder.path().join("token")).unwrap());
     }
 }

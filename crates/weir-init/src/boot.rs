@@ -241,10 +241,10 @@ fn keys(notices: &mut Vec<String>) -> (Option<Admin>, String) {
     for folder in folders {
         match admin::prepare(&folder, machine.as_deref()) {
             Ok(admin) => {
-                let text = if admin.fresh {
-                    "a new certificate and token"
-                } else {
+                let text = if admin.shown {
                     "certificate and token as before"
+                } else {
+                    "a new certificate and token"
                 };
                 return (Some(admin), text.to_owned());
             }

@@ -399,10 +399,16 @@ impl Steward {
             Life::Running { served, .. } => *served,
             Life::Waiting { .. } => false,
         };
-        let text = self.summary().render();
+        let summary = self.summary();
+        let text = summary.render();
         if served && text != self.shown {
             console::say(&text);
             self.shown = text;
+            if let Some(admin) = self.admin.as_ref().filter(|_| summary.admin.token.is_some())
+                && let Err(error) = admin.is_shown()
+            {
+                console::note(&format!("the token will be shown again: {error}"));
+            }
         }
     }
 

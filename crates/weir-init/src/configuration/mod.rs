@@ -285,7 +285,7 @@ pub(crate) fn admin_shown(
     addresses: &[String],
 ) -> summary::Admin {
     let fingerprint = admin.map(|admin| admin.fingerprint.clone());
-    let token = admin.filter(|admin| admin.fresh || is_default(text)).map(|admin| admin.token.clone());
+    let token = admin.filter(|admin| !admin.shown || is_default(text)).map(|admin| admin.token.clone());
     let hosts = |ip: IpAddr| if ip.is_unspecified() { addresses.to_vec() } else { vec![ip.to_string()] };
     match config.and_then(|config| config.admin.as_ref()) {
         Some(given) => summary::Admin {
