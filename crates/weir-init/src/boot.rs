@@ -30,10 +30,8 @@ const DISK_WAIT: Duration = Duration::from_secs(20);
 const DISK_WAIT_OTHERWISE: Duration = Duration::from_secs(1);
 /// How long the network may take before the child is started without.
 const NETWORK_WAIT: Duration = Duration::from_secs(10);
-/// How long the clock may take to be set by a server where the machine's own may be right: hypervisors' are, and what an
-/// answer that comes later changes is seconds.
-const CLOCK_WAIT_PLAUSIBLE: Duration = Duration::from_millis(500);
-/// 2026-01-01: a clock that shows less is not right (no battery, no hypervisor that sets it).
+/// 2026-01-01: a clock that shows less is not right (no battery, no hypervisor that sets it). One that shows more is right
+/// within what certificates allow, and the start does not wait for a server that says so.
 const CLOCK_LEAST: Duration = Duration::from_secs(1_767_225_600);
 /// Names that we are called by.
 const LINKS: &[&str] = &["poweroff", "reboot", "shutdown", "halt", "modprobe"];
@@ -262,8 +260,7 @@ fn connect(teller: &Teller, chosen: &Chosen) -> (Network, String) {
     (network, text.to_owned())
 }
 
-/// Waits for it no longer than the configuration says, hardly where it may be right as it is, and not at all without a
-/// network.
+/// Waits for it no longer than the configuration says, and not at all where it may be right as it is or there is no network.
 fn set_clock(teller: &Teller, chosen: &Chosen, network: &Network) -> (Clock, String) {
     let time = configuration::time(chosen.config.as_ref());
     let offered = network.clone();
@@ -271,7 +268,7 @@ fn set_clock(teller: &Teller, chosen: &Chosen, network: &Network) -> (Clock, Str
     let connected =
         network.status().iter().any(|card| !card.addresses.iter().all(|a| summary::is_link_local(a)));
     let plausible = SystemTime::now() >= SystemTime::UNIX_EPOCH + CLOCK_LEAST;
-    let wait = if plausible { time.wait.min(CLOCK_WAIT_PLAUSIBLE) } else { time.wait };
+    let wait = if plausible { Duration::ZERO } else { time.wait };
     let text = if connected && clock.wait(wait) {
         clock.status().server.map_or_else(|| "set".to_owned(), |server| format!("set by {server}"))
     } else {
@@ -286,6 +283,8 @@ fn services(store: &Store, teller: &Teller, notices: &mut Vec<String>) -> ((), S
         notices.push(format!("the child can't tell that it lives: {error}"));
     }
     crate::threads::start("later", || {
+        // The child, which starts now, is what the processor is for.
+        let _ = rustix::process::nice(19);
         modules::modprobe(LATER.iter().map(|&name| name.to_owned()));
         for name in WATCHDOGS {
             if !Path::new("/dev/watchdog0").exists() {

@@ -73,7 +73,7 @@ pub struct Time {
     /// NTP servers, names or addresses. Default: those that DHCP names, else `pool.ntp.org`.
     pub servers: Vec<Arc<str>>,
     /// How long the start waits for the clock to be set before it goes on without. Default 3 s. Where the machine's own
-    /// clock may be right, it waits for half a second at most.
+    /// clock shows 2026 or later, it does not wait.
     pub wait: Duration,
 }
 

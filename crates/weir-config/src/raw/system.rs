@@ -163,7 +163,7 @@ impl Section for Time {
             "wait",
             wait,
             TIME_OR_ZERO,
-            "How long the start waits for the clock before it goes on without; at most 10 minutes. Where the machine's own clock shows 2026 or later, half a second at most."
+            "How long the start waits for the clock before it goes on without; at most 10 minutes. Where the machine's own clock shows 2026 or later, it does not wait."
         ),
     ];
 }
