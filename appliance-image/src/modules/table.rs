@@ -131,7 +131,6 @@ pub(crate) const TABLE: &[Module] = &[
     module("e100", Emulated, "QEMU's i8255x"),
     module("ahci", Emulated, "SATA disks"),
     module("ata_piix", Emulated, "IDE disks"),
-    module("ata_generic", Emulated, "IDE disks that ata_piix does not know"),
     module("sym53c8xx", Emulated, "QEMU's lsi53c895a"),
     module("BusLogic", Emulated, "VMware's oldest SCSI disks"),
     module("nvme", Emulated, "NVMe disks"),
