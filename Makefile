@@ -80,24 +80,25 @@ $(WEIR_BIN):
 	cargo build --locked --workspace --all-targets --profile $(PROFILE)
 
 # WEIR_IMAGE_DIR= names a folder with another image; then none is built. ONLY= is a part of a test's name.
-# Each test has a machine of its own to itself: two cores are enough, and emulation uses one.
+# Each test has a machine of its own: emulation takes a processor, and what is around it another.
 export WEIR_IMAGE_DIR ?= $(abspath dist)
-BOOT_TESTS = cargo test --locked --package weir-boot-tests --profile $(PROFILE) --test boot -- --ignored --test-threads 1
+BOOT_TESTS = cargo test --locked --package weir-boot-tests --profile $(PROFILE) --test boot -- --ignored
+AT_ONCE = --test-threads $(shell processors=$$(nproc); echo $$((processors < 4 ? 1 : processors / 2)))
 
 test-boot: ## The image in emulated machines: each firmware, card and disk at least once, and what may go wrong (ONLY=)
 	@tools/need rust boot guests
 	@[[ "$(origin WEIR_IMAGE_DIR)" != file ]] || $(MAKE) --no-print-directory image
-	$(BOOT_TESTS) $(or $(ONLY),small::)
+	$(BOOT_TESTS) $(AT_ONCE) $(or $(ONLY),small::)
 
 test-boot-all: ## The same with every pair of them, a real Xen, and Hyper-V's bus: an hour (ONLY=)
 	@tools/need rust boot guests
 	@[[ "$(origin WEIR_IMAGE_DIR)" != file ]] || $(MAKE) --no-print-directory image
-	$(BOOT_TESTS) $(ONLY) --skip times::
+	$(BOOT_TESTS) $(AT_ONCE) $(ONLY) --skip times::
 
 boot-times: ## From power-on to the first request, the kernel's share and ours: the table in docs/appliance.md
 	@tools/need rust boot guests
 	@[[ "$(origin WEIR_IMAGE_DIR)" != file ]] || $(MAKE) --no-print-directory image
-	@$(BOOT_TESTS) --quiet --nocapture times::
+	@$(BOOT_TESTS) --test-threads 1 --quiet --nocapture times::
 
 fmt: ## Format the code
 	@tools/need rust lint

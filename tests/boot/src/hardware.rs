@@ -17,6 +17,12 @@ impl Firmware {
     /// Both that every disk and card is tried with.
     pub const PLAIN: [Self; 2] = [Self::SeaBios, Self::Ovmf];
 
+    /// Whether it can start from this disk. Debian's OVMF is built without a driver for VMware's controller; VMware's own
+    /// firmware has one.
+    pub fn knows(self, disk: Disk) -> bool {
+        self == Self::SeaBios || disk != Disk::Pvscsi
+    }
+
     /// QEMU's arguments; `variables` is a file of the machine's own. A disk on IDE needs the older chipset.
     pub(crate) fn arguments(self, variables: &Path, disk: Disk) -> Vec<String> {
         let folder = Path::new("/usr/share/OVMF");

@@ -190,7 +190,9 @@ impl Plan {
     fn arguments(&self, socket: &Path, log: &Path) -> Vec<String> {
         let mut list = self.firmware.arguments(&self.directory.file("variables.fd"), self.disk);
         let mut add = |arguments: &[&str]| list.extend(arguments.iter().map(|&argument| argument.to_owned()));
-        add(if has_kvm() { &["-accel", "kvm", "-cpu", "host"] } else { &["-accel", "tcg", "-cpu", "max"] });
+        // Page tables of five levels are for terabytes, and emulation walks them step by step.
+        let emulated = &["-accel", "tcg", "-cpu", "max,la57=off"];
+        add(if has_kvm() { &["-accel", "kvm", "-cpu", "host"] } else { emulated });
         add(&["-m", &self.memory.to_string(), "-smp", &self.processors.to_string(), "-vga", "std"]);
         add(&["-qmp", &format!("unix:{},server=on,wait=off", socket.display())]);
         add(&["-chardev", &format!("stdio,id=serial,signal=off,logfile={}", log.display())]);

@@ -43,6 +43,7 @@ fn each_starts_under_bios_and_uefi() {
     let dist = Dist::find();
     for (ending, format, _, disk) in FORMATS {
         for firmware in Firmware::PLAIN {
+            let disk = if firmware.knows(disk) { disk } else { Disk::Ahci };
             let (site, directory) = (Site::new(), Directory::new());
             let medium = overlay(&dist.image(ending), format, &directory.file("disk.qcow2"));
             let plan = Plan::bare().firmware(firmware).disk(disk).medium(&medium, "qcow2");
