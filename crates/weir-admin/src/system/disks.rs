@@ -1,8 +1,8 @@
 //! Disks: what each is, and which driver leads to it.
 
 use serde::Serialize;
+use weir_config::model::bus_path;
 
-use super::interfaces::bus_path;
 use super::tree::Tree;
 
 /// A disk.
@@ -38,7 +38,7 @@ fn one(tree: &Tree, name: &str) -> Option<Disk> {
     });
     Some(Disk {
         name: name.to_owned(),
-        path: driven.and_then(bus_path),
+        path: driven.and_then(bus_path).map(str::to_owned),
         driver: driven.and_then(|driven| tree.link_name(driven.join("driver"))),
         module: driven.and_then(|driven| tree.link_name(driven.join("driver/module"))),
         size_bytes: tree

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde::Serialize;
+use weir_config::model::bus_path;
 
 use super::addresses::Addresses;
 use super::tree::Tree;
@@ -63,7 +64,7 @@ fn one(tree: &Tree, name: &str, device: Option<&Path>, addresses: &Addresses) ->
     let count = |direction: &str| queues.iter().filter(|queue| queue.starts_with(direction)).count();
     Interface {
         name: name.to_owned(),
-        path: device.and_then(bus_path),
+        path: device.and_then(bus_path).map(str::to_owned),
         driver,
         module: tree.link_name(at("device/driver/module")),
         mac: tree.text(at("address")).filter(|mac| mac.len() == 17),
@@ -99,22 +100,6 @@ fn kind(tree: &Tree, name: &str) -> Option<&'static str> {
     // One end of a pair knows the number of the other.
     let (own, peer) = (tree.number::<u32>(at("ifindex")), tree.number::<u32>(at("iflink")));
     (own.is_some() && own != peer).then_some("veth")
-}
-
-/// The last PCI address on the way to a device: a virtio card is a device of its own below that of the bus. Else the
-/// device's own name: `vif-0` on Xen, a GUID on Hyper-V, `virtio0` where there is no PCI.
-pub(super) fn bus_path(device: &Path) -> Option<String> {
-    let names = || device.iter().rev().filter_map(|name| name.to_str());
-    names().find(|name| is_pci_address(name)).or_else(|| names().next()).map(str::to_owned)
-}
-
-/// `0000:00:03.0`, where the first number may be longer (Hyper-V's virtual functions).
-fn is_pci_address(text: &str) -> bool {
-    let hex = |text: &str, least: usize| text.len() >= least && text.bytes().all(|b| b.is_ascii_hexdigit());
-    let pieces: Vec<_> = text.split(':').collect();
-    let [domain, bus, rest] = pieces[..] else { return false };
-    let Some((device, function)) = rest.split_once('.') else { return false };
-    hex(domain, 4) && hex(bus, 2) && hex(device, 2) && hex(function, 1)
 }
 
 #[cfg(test)]
@@ -199,16 +184,5 @@ mod tests {
                 ("v0", None, Some("veth"), None),
             ]
         );
-    }
-
-    #[test]
-    fn the_place_on_the_bus() {
-        for (device, path) in [
-            ("sys/devices/pci0000:00/0000:00:15.0/0000:03:00.0", "0000:03:00.0"),
-            ("sys/devices/LNXSYSTM:00/VMBUS:00/1b2c3d4e-0000-1111", "1b2c3d4e-0000-1111"),
-            ("sys/devices/platform/LNRO0005:01/virtio1", "virtio1"),
-        ] {
-            assert_eq!(bus_path(Path::new(device)).as_deref(), Some(path));
-        }
     }
 }

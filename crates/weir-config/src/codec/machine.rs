@@ -46,22 +46,7 @@ fn parse_mac(text: &str) -> Result<MacAddress, Problem> {
         Problem::new(format!("`{}` is not a hardware address", shortened(text)))
             .hint("write it like `52:54:00:12:34:56`")
     };
-    let separator = text.chars().find(|&c| matches!(c, ':' | '-'));
-    let digits: String = match separator {
-        None => text.into(),
-        Some(separator) if text.split(separator).all(|byte| byte.len() == 2) => {
-            text.split(separator).collect()
-        }
-        Some(_) => return Err(wrong()),
-    };
-    if digits.len() != 12 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(wrong());
-    }
-    let mut bytes = [0; 6];
-    for (byte, digits) in bytes.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
-        let digits = std::str::from_utf8(digits).map_err(|_| wrong())?;
-        *byte = u8::from_str_radix(digits, 16).map_err(|_| wrong())?;
-    }
+    let MacAddress(bytes) = text.parse().map_err(|_| wrong())?;
     if bytes == [0; 6] || bytes[0] & 1 == 1 {
         let problem = Problem::new(format!("`{}` is no card's address", shortened(text)));
         return Err(problem.hint("it is all zero, or stands for a group of cards"));

@@ -21,7 +21,9 @@ pub use route::{
     RouteMatch,
 };
 
-pub use system::{Interface, InterfaceMatch, InterfaceRoute, MacAddress, System, Time};
+pub use system::{
+    Interface, InterfaceMatch, InterfaceRoute, MacAddress, NotAMacAddress, System, Time, bus_path,
+};
 
 pub use tls::{
     Alpn, CertificateFiles, ClientCertificateMode, ClientCertificates, ListenerTls, PoolTls, TlsVersion,

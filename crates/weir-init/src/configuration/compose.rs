@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use weir_config::model::{Interface, MacAddress, System};
+use weir_config::model::{Interface, MacAddress, System, bus_path};
 use weir_config::{Config, Diagnostics, Parsed};
 
 use crate::modules::natural;
@@ -111,21 +111,13 @@ pub(super) fn cards() -> Vec<Card> {
             let place = device.canonicalize().ok()?;
             let name = |path: &Path| Some(path.file_name()?.to_string_lossy().into_owned());
             let driver = device.join("driver").canonicalize().ok().as_deref().and_then(name);
-            let mac = mac(&std::fs::read_to_string(entry.path().join("address")).ok()?)?;
-            // virtio's own device hangs on the PCI device that people know.
-            let pci = place.ancestors().find(|place| place.join("subsystem_vendor").exists());
-            let path = name(pci.unwrap_or(&place))?;
+            let mac = std::fs::read_to_string(entry.path().join("address")).ok()?.trim().parse().ok()?;
+            let path = bus_path(&place)?.to_owned();
             Some((natural(&place.to_string_lossy()), Card { mac, path, driver: driver.unwrap_or_default() }))
         })
         .collect();
     cards.sort_by(|(a, _), (b, _)| a.cmp(b));
     cards.into_iter().map(|(_, card)| card).collect()
-}
-
-fn mac(text: &str) -> Option<MacAddress> {
-    let bytes: Option<Vec<u8>> =
-        text.trim().split(':').map(|byte| u8::from_str_radix(byte, 16).ok()).collect();
-    Some(MacAddress(bytes?.try_into().ok()?))
 }
 
 #[cfg(test)]

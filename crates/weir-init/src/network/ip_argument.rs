@@ -234,12 +234,7 @@ fn hardware_address(device: &str) -> Option<MacAddress> {
         return None;
     }
     let text = std::fs::read_to_string(format!("/sys/class/net/{device}/address")).ok()?;
-    let mut bytes = [0; 6];
-    let mut pieces = text.trim().split(':');
-    for byte in &mut bytes {
-        *byte = u8::from_str_radix(pieces.next()?, 16).ok()?;
-    }
-    pieces.next().is_none().then_some(MacAddress(bytes))
+    text.trim().parse().ok()
 }
 
 #[cfg(test)]

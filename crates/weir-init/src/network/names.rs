@@ -5,6 +5,8 @@ use std::io;
 use std::net::IpAddr;
 use std::path::Path;
 
+use crate::files::{self, PUBLIC};
+
 /// As many as resolvers read (resolv.conf(5), MAXNS).
 pub(super) const SERVERS_MAX: usize = 3;
 
@@ -45,7 +47,7 @@ impl Names {
 
     /// Writes the file, whole or not at all.
     pub(super) fn write(&self, path: &Path) -> io::Result<()> {
-        super::kernel::replace(path, self.text().as_bytes())
+        files::write(path, self.text().as_bytes(), PUBLIC)
     }
 }
 

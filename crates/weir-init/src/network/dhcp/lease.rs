@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use weir_config::model::MacAddress;
 
 use super::message::{Answer, option};
+use crate::files::{self, PUBLIC};
 use crate::network::names::is_host_name;
 
 /// A lease that ends never (RFC 2131, 3.3).
@@ -140,7 +141,7 @@ pub(super) fn keep(path: &Path, lease: &Lease, left: Option<Duration>, now: Syst
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    crate::network::kernel::replace(path, &serde_json::to_vec(&kept)?)
+    files::write(path, &serde_json::to_vec(&kept)?, PUBLIC)
 }
 
 /// The lease that was kept, and what is left of it. A clock that is not set yet makes it nothing: the address is
