@@ -32,7 +32,7 @@ pub(crate) struct Admin {
 
 impl Admin {
     /// The console shows the token now, so later starts need not.
-    pub(crate) fn is_shown(&self) -> io::Result<()> {
+    pub(crate) fn mark_shown(&self) -> io::Result<()> {
         let marker = self.folder.join(SHOWN);
         if marker.exists() { Ok(()) } else { files::write(&marker, b"", PUBLIC) }
     }
@@ -122,7 +122,7 @@ mod tests {
         let again = prepare(folder.path(), Some("i-1")).unwrap();
         assert!(!again.shown, "nobody has seen it");
         assert_eq!((&again.token, &again.fingerprint), (&first.token, &first.fingerprint));
-        again.is_shown().unwrap();
+        again.mark_shown().unwrap();
         let again = prepare(folder.path(), None).unwrap();
         assert_eq!((again.shown, &again.token), (true, &first.token));
         let clone = prepare(folder.path(), Some("i-2")).unwrap();
@@ -137,7 +137,7 @@ mod tests {
             cut_short();
             let made = prepare(folder.path(), None).unwrap();
             assert!(!made.shown && !tokens.contains(&made.token));
-            made.is_shown().unwrap();
+            made.mark_shown().unwrap();
             tokens.push(made.token);
         };
         again(&|| std::fs::write(folder.path().join("key.pem"), "").unwrap());

@@ -405,7 +405,7 @@ impl Steward {
             console::say(&text);
             self.shown = text;
             if let Some(admin) = self.admin.as_ref().filter(|_| summary.admin.token.is_some())
-                && let Err(error) = admin.is_shown()
+                && let Err(error) = admin.mark_shown()
             {
                 console::note(&format!("the token will be shown again: {error}"));
             }
