@@ -675,7 +675,11 @@ fn a_connection_that_the_server_closed_is_not_used_again() {
         let stream = frames.request()?;
         frames.answer(stream, "once")?;
         // Closing with something unread would be a reset, and cost the answer; and Weir has to know that it's closed.
-        if frames.peer.connection % 2 == 0 { frames.peer.half_close()? } else { frames.go_away(stream, NO_ERROR)? }
+        if frames.peer.connection % 2 == 0 {
+            frames.peer.half_close()?;
+        } else {
+            frames.go_away(stream, NO_ERROR)?;
+        }
         frames.peer.wait_for_end()
     });
     let weir = weir(origin.address(), "");
