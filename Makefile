@@ -139,14 +139,14 @@ fuzz: ## Each fuzz target for a while (FUZZ_SECONDS=20), where a nightly toolcha
 
 # WEIR=, HAPROXY=, NGINX=, CADDY= and ENVOY= name other binaries; with WEIR= only the benchmark is built.
 # CASES= is all, http, tls, h2, tcp or single cases; docs/benchmark.md has them.
-# BENCH= is for any other option: `make bench BENCH=--help` lists them.
+# BENCH= is for any other option: `make bench BENCH=--help` lists them. The page with charts is target/bench/report.html.
 bench: ## Compare Weir with other proxies here (ROUNDS= SECONDS= CASES= PEERS= WEIR= HAPROXY= …)
 	@tools/need rust bench
 	@[[ -n "$(WEIR)" ]] || $(MAKE) --no-print-directory build
 	@cargo build --locked --quiet --package weir-bench --profile $(PROFILE)
 	@export WEIR="$(or $(WEIR),$(RELEASE))"; \
 	[[ -n "$${ENVOY:-}" || ! -x target/peers/envoy ]] || export ENVOY=target/peers/envoy; \
-	exec $(dir $(WEIR_BIN))against-peers --date "$$(date -u +%F)" \
+	exec $(dir $(WEIR_BIN))against-peers --date "$$(date -u +%F)" --report target/bench \
 	    $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS)) \
 	    $(if $(CASES),--cases $(CASES)) $(if $(PEERS),--peers $(PEERS)) $(BENCH)
 

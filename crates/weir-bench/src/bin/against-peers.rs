@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
@@ -14,7 +15,10 @@ use weir_bench::peers::bench::{AccessLog, Bench, OURS, Options};
 use weir_bench::peers::case::{Case, USUAL};
 use weir_bench::peers::load::handshakes;
 use weir_bench::peers::report::{Findings, Report};
+use weir_bench::peers::results::results;
 use weir_bench::peers::{idle, overload, rounds, scale};
+use weir_bench::report;
+use weir_bench::results::file;
 
 /// Compares Weir with other proxies on this machine. Loopback only; every process it starts ends with it.
 #[derive(Debug, Parser)]
@@ -92,6 +96,9 @@ struct Run {
     /// Write everything here, every round included
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write what `weir bench report` makes of the cases in plain HTTP here, and the results that it is made of
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
     /// Write the tables here
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
@@ -135,7 +142,8 @@ fn compare(run: Run) -> anyhow::Result<ExitCode> {
 }
 
 async fn measure(run: Run) -> anyhow::Result<()> {
-    let (json, markdown) = (run.json.clone(), run.markdown.clone());
+    let (json, markdown, directory) = (run.json.clone(), run.markdown.clone(), run.report.clone());
+    let started = SystemTime::now().duration_since(UNIX_EPOCH)?;
     let (is_overload, is_scale) = (run.overload, run.scale);
     let bench = Bench::set_up(options(run)?)?;
     let mut findings = Findings::default();
@@ -148,6 +156,12 @@ async fn measure(run: Run) -> anyhow::Result<()> {
         if bench.options.idle > 0 {
             findings.idle = idle::measure_all(&bench).await?;
         }
+    }
+    let results = results(&bench, &findings.cases, u64::try_from(started.as_millis())?);
+    if let (Some(directory), Some(results)) = (&directory, results) {
+        fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
+        file::write(&directory.join("results.json"), &results)?;
+        report::write(directory, &report::report(&[results])?)?;
     }
     let report = Report::new(&bench, findings);
     // A reader that has gone away (`| head`) wants no more of it.

@@ -14,9 +14,7 @@ use super::{cpu, work};
 use crate::inject::options::{Mode as LoadMode, Reuse, Version};
 use crate::inject::outcome::{Outcome, Second};
 use crate::inject::{self, InjectError, Progress};
-use crate::results::{
-    self, CpuOf, CpuUse, Environment, Failure, Latency, Measurement, Mode, Results, Work, file,
-};
+use crate::results::{self, CpuOf, CpuUse, Environment, Failure, Measurement, Mode, Results, Work, file};
 
 /// How long the origin may take to be there.
 const ORIGIN_WITHIN: Duration = Duration::from_secs(30);
@@ -192,7 +190,7 @@ impl Run<'_> {
         Ok(Some(Measurement {
             guest: used(guest_before, guest_after, CpuOf::Process),
             host: used(host_before, host_after, host_kind),
-            ..measurement(&target.name, visit.round, step, &outcome)
+            ..Measurement::of(&target.name, visit.round, step.mode, step.size, &outcome)
         }))
     }
 
@@ -228,37 +226,6 @@ impl Progress for Watch<'_, '_> {
 
     fn is_cancelled(&self) -> bool {
         (self.0.is_cancelled)()
-    }
-}
-
-/// What a load found out, as it is kept.
-fn measurement(target: &str, round: u32, step: Step, outcome: &Outcome) -> Measurement {
-    let latency = &outcome.latency;
-    Measurement {
-        target: target.into(),
-        mode: step.mode,
-        size: step.size,
-        round,
-        started_unix_ms: outcome.started_unix_ms,
-        seconds: outcome.measured_seconds,
-        connections_per_second: outcome.rates.connections_per_second,
-        requests_per_second: outcome.rates.responses_per_second,
-        bits_per_second: outcome.rates.bits_per_second,
-        latency: Latency {
-            p50_us: latency.p50_us,
-            p90_us: latency.p90_us,
-            p99_us: latency.p99_us,
-            p999_us: latency.p999_us,
-            max_us: latency.max_us,
-        },
-        responses: outcome.measured.responses,
-        errors: outcome.measured.errors,
-        guest: None,
-        host: None,
-        injector_busy: outcome.cpu.busy,
-        origin_busy: outcome.origin.map(|origin| origin.busy),
-        limit: outcome.limit,
-        notes: outcome.notes.clone(),
     }
 }
 

@@ -534,6 +534,7 @@ impl Scenario {
             users: self.users,
             native: self.native.clone(),
             relative_to: self.relative_to.clone(),
+            compares: results::Compared::Machines,
             targets: self.targets.iter().map(aim).collect(),
         }
     }

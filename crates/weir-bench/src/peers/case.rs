@@ -105,6 +105,17 @@ impl Case {
         format!("/?s={}", self.size)
     }
 
+    /// The size of an answer in bytes.
+    pub fn bytes(&self) -> u64 {
+        let digits = self.size.trim_end_matches(|last: char| last.is_ascii_alphabetic());
+        let unit = match &self.size[digits.len()..] {
+            "k" => 1 << 10,
+            "m" => 1 << 20,
+            _ => 1,
+        };
+        digits.parse().unwrap_or(0) * unit
+    }
+
     /// What of HAProxy's processor time Weir may take for it, at most.
     pub fn ratio_max(&self) -> Option<f64> {
         let name = self.to_string();
@@ -201,6 +212,7 @@ mod tests {
         }
         let case: Case = "64k-close".parse().unwrap();
         assert_eq!((case.target().as_str(), case.pattern), ("/?s=64k", Pattern::Close));
+        assert_eq!(case.bytes(), 65_536);
         let case: Case = "0b".parse().unwrap();
         assert_eq!((case.target().as_str(), case.pattern, case.front), ("/?s=0", Pattern::Kept, Front::Http));
     }

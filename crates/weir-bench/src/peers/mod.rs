@@ -6,7 +6,8 @@
 //! taken within a round, so that what else happens on the machine hits everybody alike.
 //!
 //! [`bench::Bench`] has what all measurements need; [`load`] puts load on a proxy; [`rounds`], [`idle`],
-//! [`overload`] and [`scale`] are the measurements; [`report`] shows what they found. Everything here runs on
+//! [`overload`] and [`scale`] are the measurements; [`report`] shows what they found, and [`results`] hands it to
+//! `weir bench report`. Everything here runs on
 //! one thread, and every process it starts has a guard.
 
 pub mod bench;
@@ -19,6 +20,7 @@ mod memory;
 pub mod overload;
 pub mod proxies;
 pub mod report;
+pub mod results;
 pub mod rounds;
 mod running;
 pub mod scale;

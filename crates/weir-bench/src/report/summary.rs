@@ -6,7 +6,7 @@
 //! marked so.
 
 use crate::inject::outcome::{ErrorKind, Errors, Limit};
-use crate::results::{Environment, Measurement, Mode, Results, Target};
+use crate::results::{Compared, Environment, Measurement, Mode, Results, Target};
 
 use super::cards::{self, CardKind};
 
@@ -17,6 +17,7 @@ pub(crate) struct Summary {
     pub(crate) started_unix_ms: u64,
     pub(crate) sizes: Vec<u64>,
     pub(crate) rounds: u32,
+    pub(crate) compares: Compared,
     pub(crate) subjects: Vec<Subject>,
     /// Of [`Self::subjects`]: the one without a hypervisor.
     pub(crate) native: Option<usize>,
@@ -133,6 +134,7 @@ pub(crate) fn summarize(results: &Results) -> Summary {
         started_unix_ms: results.started_unix_ms,
         sizes: scenario.sizes.clone(),
         rounds: scenario.rounds,
+        compares: scenario.compares,
         native: place(&scenario.native),
         relative_to: place(&scenario.relative_to),
         modes: scenario

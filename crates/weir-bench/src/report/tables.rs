@@ -2,7 +2,7 @@
 
 use super::summary::{Cell, ModeSummary, Spread, Subject, Summary};
 use super::words;
-use crate::results::Card;
+use crate::results::{Card, Compared};
 
 /// A table.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,9 +58,14 @@ fn latencies(summary: &Summary, mode: &ModeSummary) -> Option<Table> {
 }
 
 fn host(summary: &Summary, mode: &ModeSummary) -> Option<Table> {
-    let title = format!("Processor time of a request on the host, {}", mode.mode.words());
-    let note = "Everything that the host spent on the machine, the guest's own work included.".to_owned();
-    table(summary, mode, title, note, |cell| cell.host_us.map(words::time))
+    let (place, note) = match summary.compares {
+        Compared::Machines => {
+            (" on the host", "Everything that the host spent on the machine, the guest's own work included.")
+        }
+        Compared::Programs => ("", "All threads and processes of the program, in the kernel too."),
+    };
+    let title = format!("Processor time of a request{place}, {}", mode.mode.words());
+    table(summary, mode, title, note.to_owned(), |cell| cell.host_us.map(words::time))
 }
 
 fn guest(summary: &Summary, mode: &ModeSummary) -> Option<Table> {

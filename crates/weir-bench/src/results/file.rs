@@ -102,7 +102,7 @@ pub fn write(path: &Path, results: &Results) -> Result<(), ResultsError> {
 mod tests {
     use super::*;
     use crate::harness::directory::Directory;
-    use crate::results::{Environment, Mode, Scenario};
+    use crate::results::{Compared, Environment, Mode, Scenario};
 
     fn results() -> Results {
         let scenario = Scenario {
@@ -115,6 +115,7 @@ mod tests {
             users: 8,
             native: None,
             relative_to: None,
+            compares: Compared::Machines,
             targets: Vec::new(),
         };
         Results::new(scenario, Vec::new(), Environment::default(), 1)

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use environment::{Card, Environment};
 
-use crate::inject::outcome::{Errors, Limit};
+use crate::inject::outcome::{Errors, Limit, Outcome};
 
 /// What `schema` says in the JSON.
 pub const SCHEMA: &str = "weir-bench-results";
@@ -68,8 +68,22 @@ pub struct Scenario {
     /// The virtual machine that the others are compared with.
     #[serde(default)]
     pub relative_to: Option<String>,
+    /// What the targets are.
+    #[serde(default)]
+    pub compares: Compared,
     /// Name and URL of each target, in the file's order.
     pub targets: Vec<Aim>,
+}
+
+/// In what the targets of a scenario differ.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Compared {
+    /// The same program, natively and in virtual machines.
+    #[default]
+    Machines,
+    /// Programs on the same machine.
+    Programs,
 }
 
 /// A target as the scenario names it.
@@ -189,6 +203,39 @@ pub struct Measurement {
     /// What a reader has to know, in words.
     #[serde(default)]
     pub notes: Vec<String>,
+}
+
+impl Measurement {
+    /// What a load on `target` found out; whoever knows it adds the processor time.
+    pub fn of(target: &str, round: u32, mode: Mode, size: u64, outcome: &Outcome) -> Self {
+        let latency = &outcome.latency;
+        Self {
+            target: target.into(),
+            mode,
+            size,
+            round,
+            started_unix_ms: outcome.started_unix_ms,
+            seconds: outcome.measured_seconds,
+            connections_per_second: outcome.rates.connections_per_second,
+            requests_per_second: outcome.rates.responses_per_second,
+            bits_per_second: outcome.rates.bits_per_second,
+            latency: Latency {
+                p50_us: latency.p50_us,
+                p90_us: latency.p90_us,
+                p99_us: latency.p99_us,
+                p999_us: latency.p999_us,
+                max_us: latency.max_us,
+            },
+            responses: outcome.measured.responses,
+            errors: outcome.measured.errors,
+            guest: None,
+            host: None,
+            injector_busy: outcome.cpu.busy,
+            origin_busy: outcome.origin.map(|origin| origin.busy),
+            limit: outcome.limit,
+            notes: outcome.notes.clone(),
+        }
+    }
 }
 
 /// Latencies in microseconds.

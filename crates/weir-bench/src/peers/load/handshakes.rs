@@ -135,6 +135,7 @@ async fn load(arguments: &Arguments) -> anyhow::Result<Load> {
         p50_ms: percentile(&microseconds, 50) as f64 / 1e3,
         p99_ms: percentile(&microseconds, 99) as f64 / 1e3,
         errors,
+        outcome: None,
     })
 }
 

@@ -22,7 +22,7 @@ pub(super) async fn run(generators: &Generators, job: &Job<'_>) -> anyhow::Resul
     let stderr = generators.directory.join("inject.stderr");
     let process = injector::start(&options(generators, job)?, &generators.cores, &stderr)?;
     let said = generators.wait("the injector", process, job.seconds).await?;
-    let parsed = serde_json::from_str(&said.text).ok().map(|outcome| load(&outcome));
+    let parsed = serde_json::from_str(&said.text).ok().map(load);
     said.results(parsed)
 }
 
@@ -57,8 +57,8 @@ fn options(generators: &Generators, job: &Job<'_>) -> anyhow::Result<Options> {
     Ok(options)
 }
 
-fn load(outcome: &Outcome) -> Load {
-    let Outcome { measured, latency, .. } = outcome;
+fn load(outcome: Outcome) -> Load {
+    let Outcome { measured, latency, .. } = &outcome;
     let mut errors = Errors::default();
     for kind in ErrorKind::ALL {
         let place = match kind {
@@ -84,5 +84,6 @@ fn load(outcome: &Outcome) -> Load {
         p50_ms: latency.p50_us / 1e3,
         p99_ms: latency.p99_us / 1e3,
         errors,
+        outcome: Some(Box::new(outcome)),
     }
 }

@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use super::case::{Case, Pattern};
 use crate::harness::cores::Cores;
 use crate::harness::process::Process;
+use crate::inject::outcome::Outcome;
 
 /// When a request counts as timed out, where a program can be told that.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -60,6 +61,9 @@ pub struct Load {
     pub p99_ms: f64,
     /// What went wrong.
     pub errors: Errors,
+    /// All that the injector says, where it made the load.
+    #[serde(skip)]
+    pub outcome: Option<Box<Outcome>>,
 }
 
 impl Load {

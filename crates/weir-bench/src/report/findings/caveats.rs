@@ -4,7 +4,7 @@ use super::Finding;
 use crate::inject::outcome::Limit;
 use crate::report::summary::{Cell, Summary};
 use crate::report::words;
-use crate::results::Mode;
+use crate::results::{Compared, Mode};
 
 /// Rounds that lie further apart than this share of their median are told of.
 const UNSTEADY: f64 = 0.2;
@@ -26,7 +26,7 @@ pub(super) fn findings(summary: &Summary) -> Vec<Finding> {
     found.extend(failures(summary));
     found.extend(unsteady(summary));
     found.extend(emulated(summary));
-    if summary.native.is_none() {
+    if summary.native.is_none() && summary.compares == Compared::Machines {
         found.push(Finding::caveat(
             "There is no native target: what is lost to the hypervisor itself is not known, only how the targets compare.",
         ));

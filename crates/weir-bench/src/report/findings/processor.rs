@@ -3,14 +3,19 @@
 use super::{Finding, in_mode, sentence};
 use crate::report::summary::{Cell, ModeSummary, Spread, Summary};
 use crate::report::words;
+use crate::results::Compared;
 
 /// From how many times the least a target's processor time is worth a sentence.
 const NOTABLE: f64 = 1.2;
 
 pub(super) fn findings(summary: &Summary) -> Vec<Finding> {
     type Figure = fn(&Cell) -> Option<f64>;
+    let on_host = match summary.compares {
+        Compared::Machines => "on the host ",
+        Compared::Programs => "",
+    };
     let kinds: [(&str, Figure); 2] =
-        [("on the host", |cell| cell.host_us), ("within the guest", |cell| cell.guest_us)];
+        [(on_host, |cell| cell.host_us), ("within the guest ", |cell| cell.guest_us)];
     let mut found = Vec::new();
     for mode in &summary.modes {
         found.extend(kinds.into_iter().filter_map(|(place, figure)| of_mode(summary, mode, place, figure)));
@@ -42,7 +47,7 @@ fn of_mode(
         .collect();
     let name = summary.name(*least);
     let first =
-        format!("{begin}a request costs {} of processor time {place} with {name}", words::time(*least_us));
+        format!("{begin}a request costs {} of processor time {place}with {name}", words::time(*least_us));
     Some(Finding::result(sentence(&match (others.is_empty(), more.is_empty()) {
         (true, _) => format!("{first}."),
         (false, true) => format!("{first}, and hardly more with the others."),

@@ -4,8 +4,8 @@ use super::{Kind, findings, limits, trends};
 use crate::inject::outcome::{Errors, Limit};
 use crate::report::summary::{Summary, summarize};
 use crate::results::{
-    Aim, Card, CpuOf, CpuUse, Environment, Failure, Latency, Measurement, Mode, Results, Scenario, Target,
-    Work, WorkTime,
+    Aim, Card, Compared, CpuOf, CpuUse, Environment, Failure, Latency, Measurement, Mode, Results, Scenario,
+    Target, Work, WorkTime,
 };
 
 const SIZES: [u64; 5] = [0, 1 << 10, 4 << 10, 16 << 10, 64 << 10];
@@ -46,6 +46,7 @@ pub(crate) fn results(targets: &[(&str, &str, [f64; 5])]) -> Results {
         users: 8,
         native: targets.iter().any(|(name, ..)| *name == "native").then(|| "native".into()),
         relative_to: None,
+        compares: Compared::Machines,
         targets: targets
             .iter()
             .map(|(name, ..)| Aim { name: (*name).into(), url: "http://h/".into() })
