@@ -42,6 +42,7 @@ image: ## The appliance in every disk format, and its kernel and initramfs, in d
 	@[[ -n "$(WEIR)" ]] || $(MAKE) --no-print-directory build
 	@$(IMAGE) --out dist
 
+# The first one stays in target/check-image/one.
 check-image: ## Build the image twice and compare each byte; check the disks with qemu-img (WEIR=)
 	@tools/need rust image boot
 	@[[ -n "$(WEIR)" ]] || $(MAKE) --no-print-directory build
@@ -49,8 +50,8 @@ check-image: ## Build the image twice and compare each byte; check the disks wit
 	@$(IMAGE) --out target/check-image/one
 	@$(IMAGE) --out target/check-image/other
 	diff --recursive --brief target/check-image/one target/check-image/other
+	@rm -rf target/check-image/other
 	appliance-image/check target/check-image/one
-	@rm -rf target/check-image
 
 # The disk is thrown away afterwards. CONFIG= is the first-boot configuration, MEMORY= in MiB.
 run-vm: ## Boot the image from dist/ in QEMU: http://127.0.0.1:8080/, admin on 9000 (CONFIG= MEMORY=)
@@ -69,6 +70,8 @@ test: ## Everything that CI checks
 	@$(MAKE) --no-print-directory fuzz
 	@$(MAKE) --no-print-directory unit
 	@$(MAKE) --no-print-directory instructions
+	@$(MAKE) --no-print-directory check-image WEIR="$(WEIR_BIN)"
+	@$(MAKE) --no-print-directory test-boot WEIR_IMAGE_DIR="$(abspath target/check-image/one)"
 
 unit: $(WEIR_BIN) ## The tests alone: of each crate, and of the real binary against real peers
 	cargo test --locked --workspace --no-fail-fast --profile $(PROFILE)
