@@ -172,6 +172,7 @@ fn domain0(packages: &Packages, guest: &Guest<'_>) -> Vec<u8> {
     let mut archive = Archive::new()
         .program_from("bin/busybox", &packages.file("bin/busybox"))
         .program("init", include_str!("domain0-init"))
+        .program("create-guest", include_str!("create-guest"))
         .program("etc/xen/scripts/vif", include_str!("vif"))
         .program("etc/xen/scripts/block", include_str!("block"))
         .file("weir.yaml", guest.config)
