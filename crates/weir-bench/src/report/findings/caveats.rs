@@ -20,9 +20,16 @@ pub(super) fn findings(summary: &Summary) -> Vec<Finding> {
     }
     found.extend(bound(summary, Limit::Injector, "the injector's own processors were the limit"));
     found.extend(bound(summary, Limit::Origin, "the origin's processors were the limit"));
-    found.extend(bound(summary, Limit::Starved, "something else took the injector's processors"));
+    let starved = match summary.compares {
+        Compared::Machines => "something else took the injector's processors",
+        Compared::Programs => "the origin or something else took the injector's processors",
+    };
+    found.extend(bound(summary, Limit::Starved, starved));
     found.extend(errors(summary));
-    found.extend(missing(summary));
+    // Programs are compared in cases, which are no table of all modes and sizes.
+    if summary.compares == Compared::Machines {
+        found.extend(missing(summary));
+    }
     found.extend(failures(summary));
     found.extend(unsteady(summary));
     found.extend(emulated(summary));

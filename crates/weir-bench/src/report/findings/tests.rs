@@ -357,3 +357,14 @@ fn a_gain_is_no_loss() {
         results(&[("native", "", bounded(10_000.0, 1e9)), ("virtio", "virtio", bounded(11_000.0, 1e9))]);
     assert_said(&results, "virtio gains 10 %");
 }
+
+#[test]
+fn programs_are_no_machines() {
+    let mut results = results(&[("weir", "", [900.0; 5]), ("haproxy", "", [800.0; 5])]);
+    results.scenario.compares = Compared::Programs;
+    results.measurements.retain(|one| one.size != SIZES[1]);
+    let said = findings(&summarize(&results));
+    for word in ["native", "hypervisor", "weir bench matrix", "host"] {
+        assert!(said.iter().all(|finding| !finding.text.contains(word)), "{word} in {said:?}");
+    }
+}
