@@ -19,6 +19,8 @@ pub(super) fn findings(summary: &Summary) -> Vec<Finding> {
 struct Group {
     /// Each with its share of the reference's rate over all sizes, the best first.
     members: Vec<(usize, Spread)>,
+    /// Of these: the best one of those with the fewest processors.
+    best: usize,
 }
 
 impl Group {
@@ -27,7 +29,12 @@ impl Group {
         let share = |guest| Some((guest, summary.shares(mode, guest, reference)?));
         let mut members: Vec<(usize, Spread)> = summary.guests().filter(is_one).filter_map(share).collect();
         members.sort_by(|one, two| two.1.median.total_cmp(&one.1.median));
-        (!members.is_empty()).then_some(Self { members })
+        // What one with more processors has is not its card's.
+        let processors = |guest: usize| summary.subjects[guest].environment.processors;
+        let fewest = members.iter().filter_map(|&(guest, _)| processors(guest)).min();
+        let best =
+            members.iter().position(|&(guest, _)| processors(guest).is_none_or(|n| Some(n) == fewest))?;
+        Some(Self { members, best })
     }
 
     fn spread(&self) -> Spread {
@@ -36,7 +43,7 @@ impl Group {
     }
 
     fn best(&self) -> (usize, Spread) {
-        self.members[0]
+        self.members[self.best]
     }
 
     fn names(&self, summary: &Summary) -> String {

@@ -107,6 +107,20 @@ fn the_right_card_is_advised_with_what_the_others_cost() {
 }
 
 #[test]
+fn a_machine_with_more_processors_is_no_better_card() {
+    let mut results = results(&[
+        ("native", "", bounded(10_000.0, 1e9)),
+        ("virtio", "virtio_net", bounded(6000.0, 1e9)),
+        ("two of each", "virtio_net", bounded(9000.0, 1e9)),
+        ("e1000", "e1000", bounded(2000.0, 1e9)),
+    ]);
+    for (target, processors) in results.targets.iter_mut().zip([4, 1, 2, 1]) {
+        target.environment.processors = Some(processors);
+    }
+    assert_said(&results, "paravirtual ones lose 25 % (two of each and virtio): take virtio.");
+}
+
+#[test]
 fn among_several_good_cards_the_best_is_taken_and_a_slow_one_does_not_speak_for_its_kind() {
     let results = results(&[
         ("native", "", bounded(10_000.0, 1e9)),
