@@ -157,8 +157,9 @@ async fn measure(run: Run) -> anyhow::Result<()> {
             findings.idle = idle::measure_all(&bench).await?;
         }
     }
-    let results = results(&bench, &findings.cases, u64::try_from(started.as_millis())?);
-    if let (Some(directory), Some(results)) = (&directory, results) {
+    if let Some(directory) = &directory
+        && let Some(results) = results(&bench, &findings.cases, u64::try_from(started.as_millis())?)
+    {
         fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
         file::write(&directory.join("results.json"), &results)?;
         report::write(directory, &report::report(&[results])?)?;

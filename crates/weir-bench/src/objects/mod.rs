@@ -18,6 +18,7 @@ mod wish;
 mod worker;
 
 pub use counters::{SCHEMA, Stats, ThreadStats, VERSION};
+pub(crate) use wish::bytes;
 pub use wish::parameters;
 
 use std::io;

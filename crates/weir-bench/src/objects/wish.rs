@@ -172,7 +172,8 @@ fn range(text: &str, max: u64, read: fn(&str) -> Option<u64>) -> Option<RangeInc
     (range.start() <= range.end() && *range.end() <= max).then_some(range)
 }
 
-fn bytes(text: &str) -> Option<u64> {
+/// A size as a query has it: `512`, `64k`, `1m`.
+pub(crate) fn bytes(text: &str) -> Option<u64> {
     let digits = text.trim_end_matches(|last: char| last.is_ascii_alphabetic());
     let unit = match &text[digits.len()..] {
         "" | "b" => 1,

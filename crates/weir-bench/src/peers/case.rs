@@ -8,6 +8,7 @@ use std::str::FromStr;
 use serde::{Serialize, Serializer};
 
 use super::proxies::Front;
+use crate::objects;
 
 /// The cases of a run that names none.
 pub const USUAL: &str = "all";
@@ -107,13 +108,7 @@ impl Case {
 
     /// The size of an answer in bytes.
     pub fn bytes(&self) -> u64 {
-        let digits = self.size.trim_end_matches(|last: char| last.is_ascii_alphabetic());
-        let unit = match &self.size[digits.len()..] {
-            "k" => 1 << 10,
-            "m" => 1 << 20,
-            _ => 1,
-        };
-        digits.parse().unwrap_or(0) * unit
+        objects::bytes(&self.size).expect("what from_str took is a size")
     }
 
     /// What of HAProxy's processor time Weir may take for it, at most.

@@ -7,8 +7,7 @@
 //!
 //! [`bench::Bench`] has what all measurements need; [`load`] puts load on a proxy; [`rounds`], [`idle`],
 //! [`overload`] and [`scale`] are the measurements; [`report`] shows what they found, and [`results`] hands it to
-//! `weir bench report`. Everything here runs on
-//! one thread, and every process it starts has a guard.
+//! `weir bench report`. Everything here runs on one thread, and every process it starts has a guard.
 
 pub mod bench;
 pub mod case;

@@ -195,6 +195,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn values_are_found_by_their_whole_name() {
+        let text = "model\t\t: 1\nmodel name\t: A: B\nMemTotal:       24684 kB\n";
+        assert_eq!(value_of(text, "model name").as_deref(), Some("A: B"));
+        assert_eq!(value_of(text, "MemTotal").as_deref(), Some("24684 kB"));
+        assert_eq!(value_of(text, "name"), None);
+    }
+
+    #[test]
     fn this_machine_says_something_of_itself() {
         let here = Environment::here();
         assert!(here.kernel.is_some_and(|kernel| !kernel.is_empty()));
