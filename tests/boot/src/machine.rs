@@ -71,11 +71,7 @@ impl Plan {
 
     /// A machine that starts kernel and initramfs itself and has no disk.
     pub fn direct(dist: &Dist, words: &str) -> Self {
-        Self::bare().kernel(
-            &dist.kernel(),
-            &dist.initramfs(),
-            &format!("console=ttyS0,115200 panic=10 {words}"),
-        )
+        Self::bare().started_with(dist, &dist.initramfs(), words)
     }
 
     /// With another firmware.
@@ -104,6 +100,12 @@ impl Plan {
     pub fn medium(mut self, file: &Path, format: &'static str) -> Self {
         self.medium = Some((file.to_owned(), format));
         self
+    }
+
+    /// With the image's kernel and this initramfs, started by QEMU, and these words besides those that each start needs.
+    #[must_use]
+    pub fn started_with(self, dist: &Dist, initramfs: &Path, words: &str) -> Self {
+        self.kernel(&dist.kernel(), initramfs, &format!("console=ttyS0,115200 panic=10 {words}"))
     }
 
     /// With this kernel and initramfs, started by QEMU.

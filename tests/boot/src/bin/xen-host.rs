@@ -13,14 +13,7 @@ fn main() -> ExitCode {
         eprintln!("usage: xen-host FOLDER MAC UUID");
         return ExitCode::from(2);
     };
-    let guest = Guest {
-        has_disk: true,
-        loader: &Loader::Grub,
-        config: "",
-        mac,
-        uuid: Some(uuid),
-        starts_itself: true,
-    };
+    let guest = Guest { has_disk: true, loader: &Loader::Grub, config: None, mac, uuid: Some(uuid) };
     let folder = absolute(Path::new(folder)).expect("there is a working directory");
     std::fs::create_dir_all(&folder).expect("the folder can be made");
     let Boot { hypervisor, modules, words } = Boot::write(&folder, &guest);

@@ -70,14 +70,12 @@ pub struct Guest<'g> {
     pub has_disk: bool,
     /// How it is started.
     pub loader: &'g Loader,
-    /// The configuration file that is put into the store for it.
-    pub config: &'g str,
+    /// The configuration file that is put into the store for it; without one, domain 0 makes it at once.
+    pub config: Option<&'g str>,
     /// The address of its card.
     pub mac: &'g str,
     /// Its number, if it is to have a certain one.
     pub uuid: Option<&'g str>,
-    /// Whether domain 0 makes it at once, without first-boot data.
-    pub starts_itself: bool,
 }
 
 /// What QEMU starts Xen, domain 0 and its guest from.
@@ -128,10 +126,9 @@ impl Host {
         let guest = Guest {
             has_disk: disk.is_some(),
             loader,
-            config,
+            config: Some(config),
             mac: "00:16:3e:00:00:01",
             uuid: None,
-            starts_itself: false,
         };
         let Boot { hypervisor, modules, words } = Boot::write(directory.path(), &guest);
         let mut plan = Plan::bare().nic(Nic::E1000).memory(2048).disk(Disk::Ide);
@@ -175,11 +172,11 @@ fn domain0(packages: &Packages, guest: &Guest<'_>) -> Vec<u8> {
         .program("create-guest", include_str!("create-guest"))
         .program("etc/xen/scripts/vif", include_str!("vif"))
         .program("etc/xen/scripts/block", include_str!("block"))
-        .file("weir.yaml", guest.config)
         .file("guest.cfg", description(guest));
-    if guest.starts_itself {
-        archive = archive.file("start", "");
-    }
+    archive = match guest.config {
+        Some(config) => archive.file("weir.yaml", config),
+        None => archive.file("start", ""),
+    };
     archive = match guest.loader {
         Loader::Direct { kernel, initramfs } => {
             archive.program_from("guest/kernel", kernel).program_from("guest/initramfs", initramfs)
@@ -194,7 +191,7 @@ fn domain0(packages: &Packages, guest: &Guest<'_>) -> Vec<u8> {
 
 /// The guest as xl's file has it.
 fn description(guest: &Guest<'_>) -> String {
-    let Guest { has_disk, loader, config: _, mac, uuid, starts_itself: _ } = guest;
+    let Guest { has_disk, loader, config: _, mac, uuid } = guest;
     let boot = match loader {
         Loader::Direct { .. } => "ramdisk=\"/guest/initramfs\"\nextra=\"console=hvc0 panic=10\"\n",
         Loader::Grub => "",

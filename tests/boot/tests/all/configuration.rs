@@ -57,10 +57,10 @@ const PROVEN_AFTER: Duration = Duration::from_secs(45);
 #[test]
 #[ignore = "starts the image: make test-boot-all"]
 fn one_that_no_child_can_serve_gives_way_to_the_last_good_one() {
-    const WORDS: &str = "console=ttyS0,115200 panic=10 weir.slot=A";
+    const WORDS: &str = "weir.slot=A";
     let (dist, site, directory) = (Dist::find(), Site::new(), Directory::new());
     let plan = Plan::new(&dist).disk(Disk::Ahci).memory(320);
-    let plan = plan.kernel(&dist.kernel(), &dist.initramfs(), WORDS);
+    let plan = plan.started_with(&dist, &dist.initramfs(), WORDS);
     let machine = plan.seed(Source::CidataVfat, &site.config()).start();
     machine.serves(&site);
     std::thread::sleep(PROVEN_AFTER);
@@ -70,7 +70,7 @@ fn one_that_no_child_can_serve_gives_way_to_the_last_good_one() {
     });
     let plan = machine.power_off().plan;
     let initramfs = with_helper(&dist.initramfs(), &directory.file("initramfs"));
-    let machine = plan.kernel(&dist.kernel(), &initramfs, WORDS).start();
+    let machine = plan.started_with(&dist, &initramfs, WORDS).start();
     machine.serves(&site);
     let system = machine.system();
     assert_eq!(system.at("/appliance/configuration/restored_last_good"), true, "{system:?}");
@@ -83,7 +83,7 @@ fn one_that_no_child_can_serve_gives_way_to_the_last_good_one() {
 fn one_that_kills_the_child_gives_way_to_the_last_good_one() {
     let (dist, site, deadly, directory) = (Dist::find(), Site::new(), Site::new(), Directory::new());
     let initramfs = with_helper(&dist.initramfs(), &directory.file("initramfs"));
-    let plan = Plan::bare().kernel(&dist.kernel(), &initramfs, "console=ttyS0,115200 panic=10").memory(320);
+    let plan = Plan::bare().started_with(&dist, &initramfs, "").memory(320);
     let machine = plan.seed(Source::FwCfg, &site.config()).start();
     machine.serves(&site);
     std::thread::sleep(PROVEN_AFTER);

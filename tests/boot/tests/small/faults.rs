@@ -68,7 +68,7 @@ fn data_that_is_not_valid_is_shown_and_kept_aside() {
 fn a_killed_child_is_back_within_a_second() {
     let (dist, site, directory) = (Dist::find(), Site::new(), Directory::new());
     let initramfs = with_helper(&dist.initramfs(), &directory.file("initramfs"));
-    let plan = Plan::bare().kernel(&dist.kernel(), &initramfs, "console=ttyS0,115200 panic=10").memory(320);
+    let plan = Plan::bare().started_with(&dist, &initramfs, "").memory(320);
     let machine = plan.seed(Source::FwCfg, &site.config()).start();
     machine.serves(&site);
     let before = machine.system();
