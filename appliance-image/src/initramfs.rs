@@ -15,9 +15,9 @@ use crate::say;
 use crate::tools::Tools;
 
 /// Under which names the binary is started besides `/weir`: as process 1, and by the kernel, when a hypervisor wants the
-/// machine to end or something needs a module. All lead to the one file.
-const LINKS: [&str; 7] =
-    ["init", "sbin/halt", "sbin/init", "sbin/modprobe", "sbin/poweroff", "sbin/reboot", "sbin/shutdown"];
+/// machine to end. All lead to the one file. `modprobe` is not among them, though the kernel asks it, too: before process 1
+/// runs and makes the link, it asks for what is not on board, and each answer would cost a start of the whole binary.
+const LINKS: [&str; 6] = ["init", "sbin/halt", "sbin/init", "sbin/poweroff", "sbin/reboot", "sbin/shutdown"];
 
 /// Where something is mounted, or made at run time, with its permissions.
 const FOLDERS: &[(&str, u32)] = &[
