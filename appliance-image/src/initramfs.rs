@@ -14,11 +14,6 @@ use crate::modules::Chosen;
 use crate::say;
 use crate::tools::Tools;
 
-/// Under which names the binary is started besides `/weir`: as process 1, and by the kernel, when a hypervisor wants the
-/// machine to end. All lead to the one file. `modprobe` is not among them, though the kernel asks it, too: before process 1
-/// runs and makes the link, it asks for what is not on board, and each answer would cost a start of the whole binary.
-const LINKS: [&str; 6] = ["init", "sbin/halt", "sbin/init", "sbin/poweroff", "sbin/reboot", "sbin/shutdown"];
-
 /// Where something is mounted, or made at run time, with its permissions.
 const FOLDERS: &[(&str, u32)] = &[
     ("dev", 0o755),
@@ -72,9 +67,9 @@ pub(crate) fn build(tools: &Tools, content: Content<'_>, level: u32) -> anyhow::
     for (path, text) in FILES {
         rest.add(path, Entry::File(0o644, text.as_bytes().to_vec()));
     }
-    for path in LINKS {
-        rest.add(path, Entry::Link("/weir".to_owned()));
-    }
+    // Process 1, which makes the links for the other names itself: were there a `modprobe`, the kernel would ask it before,
+    // for what is not on board, and each answer would cost a start of the whole binary.
+    rest.add("init", Entry::Link("/weir".to_owned()));
     // What the kernel writes to until devtmpfs is mounted.
     rest.add("dev/console", Entry::Device(0o600, 5, 1));
     rest.add("etc/os-release", Entry::File(0o644, os_release().into_bytes()));

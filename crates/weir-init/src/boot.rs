@@ -33,7 +33,7 @@ const NETWORK_WAIT: Duration = Duration::from_secs(10);
 /// 2026-01-01: a clock that shows less is not right (no battery, no hypervisor that sets it). One that shows more is right
 /// within what certificates allow, and the start does not wait for a server that says so.
 const CLOCK_LEAST: Duration = Duration::from_secs(1_767_225_600);
-/// Names that we are called by.
+/// Names that we are called by, beneath `/sbin`: the kernel does, when a hypervisor wants the machine to end or for a module.
 const LINKS: &[&str] = &["poweroff", "reboot", "shutdown", "halt", "modprobe"];
 /// Modules that no device asks for, and nobody waits for.
 const LATER: &[&str] = &["tcp_bbr", "sch_fq", "tls"];
@@ -156,15 +156,17 @@ fn mount(notices: &mut Vec<String>) -> ((), String) {
     console::open();
     logging::start();
     power::set_panic_hook();
-    let _ = std::fs::create_dir_all("/sbin");
-    for name in LINKS {
-        // Nearly all are there already.
-        let _ = std::os::unix::fs::symlink("/weir", Path::new("/sbin").join(name));
-    }
+    notices.extend(link().err().map(|error| format!("no links to us in /sbin: {error}")));
     if let Err(error) = std::fs::create_dir_all(status::FOLDER) {
         notices.push(format!("{} is not there: {error}", status::FOLDER));
     }
     ((), "the kernel's file systems".to_owned())
+}
+
+/// There are none yet: `/` is what the kernel has just unpacked.
+fn link() -> std::io::Result<()> {
+    std::fs::create_dir_all("/sbin")?;
+    LINKS.iter().try_for_each(|name| std::os::unix::fs::symlink("/weir", Path::new("/sbin").join(name)))
 }
 
 fn load(notices: &mut Vec<String>, teller: &Teller) -> (Devices, String) {
