@@ -22,6 +22,7 @@ use crate::status::{self, Phase, ms};
 use crate::steward::{Inherited, Steward};
 use crate::{
     Teller, button, console, grubenv, logging, modules, mounts, power, settings, sources, spread, summary,
+    threads,
 };
 
 /// How long the disk is waited for that we were booted from.
@@ -178,9 +179,19 @@ fn load(notices: &mut Vec<String>, teller: &Teller) -> (Devices, String) {
         }
     };
     let mut loader = Loader::open();
+    // The kernel would ask for it when STATE is mounted. It is nearly half of the work, and here it is done while the
+    // drivers wait for their devices.
+    let (done, ext4) = std::sync::mpsc::channel();
+    let mut beside = loader.beside();
+    threads::start("ext4", move || {
+        beside.load("ext4");
+        let _ = done.send(beside);
+    });
     let looked = coldplug(&mut loader, uevents.as_ref());
-    // The kernel would ask for it when STATE is mounted, by a process of its own.
-    loader.load("ext4");
+    match ext4.recv() {
+        Ok(beside) => loader = loader.joined_by(beside),
+        Err(_) => loader.load("ext4"),
+    }
     notices.extend(loader.take_faults());
     let text = format!("{} loaded for {} devices", loader.loaded(), looked.devices);
     let devices = uevents.map(|uevents| Devices::watch(uevents, loader, teller.clone())).unwrap_or_default();
@@ -284,7 +295,7 @@ fn services(store: &Store, teller: &Teller, notices: &mut Vec<String>) -> ((), S
     if let Err(error) = child::listen(teller.clone()) {
         notices.push(format!("the child can't tell that it lives: {error}"));
     }
-    crate::threads::start("later", || {
+    threads::start("later", || {
         // The child, which starts now, is what the processor is for.
         let _ = rustix::process::nice(19);
         modules::modprobe(LATER.iter().map(|&name| name.to_owned()));

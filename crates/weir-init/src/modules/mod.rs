@@ -12,6 +12,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::io::Errno;
 
@@ -25,17 +26,17 @@ pub(crate) use uevent::Uevents;
 const COMPRESSED: i32 = 4;
 
 /// Loads modules, each once.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Loader {
     folder: PathBuf,
-    index: Index,
+    index: Arc<Index>,
     loaded: HashSet<Box<str>>,
     /// What went wrong that should not, for people.
     faults: Vec<String>,
 }
 
 impl Loader {
-    /// The modules of the kernel that runs. With none on board the index is empty.
+    /// The modules of the kernel that runs, without those that it has already. With none on board the index is empty.
     pub(crate) fn open() -> Self {
         let release = rustix::system::uname().release().to_string_lossy().into_owned();
         let folder = Path::new("/lib/modules").join(release);
@@ -50,7 +51,20 @@ impl Loader {
         if index.len() == 0 {
             faults.push(format!("no kernel modules in {}", folder.display()));
         }
-        Self { folder, index, loaded: HashSet::new(), faults }
+        let loaded = names(&std::fs::read_to_string("/proc/modules").unwrap_or_default());
+        Self { folder, index: Arc::new(index), loaded, faults }
+    }
+
+    /// Another one, which may work at the same time: the kernel loads a module once, whoever asks for it.
+    pub(crate) fn beside(&self) -> Self {
+        Self { faults: Vec::new(), ..self.clone() }
+    }
+
+    /// Knows what the other one has done, too.
+    pub(crate) fn joined_by(mut self, other: Self) -> Self {
+        self.loaded.extend(other.loaded);
+        self.faults.extend(other.faults);
+        self
     }
 
     /// Loads what is for a modalias, an alias like `fs-ext4`, or a name.
@@ -98,7 +112,25 @@ pub(crate) fn modprobe(wanted: impl Iterator<Item = String>) {
     }
 }
 
+/// Reads `/proc/modules`.
+fn names(text: &str) -> HashSet<Box<str>> {
+    text.lines().filter_map(|line| line.split(' ').next()).map(Box::from).collect()
+}
+
 /// The kernel takes hyphens for underscores.
 fn canonical(name: &str) -> Cow<'_, str> {
     if name.contains('-') { Cow::Owned(name.replace('-', "_")) } else { Cow::Borrowed(name) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_kernel_has_is_not_loaded_again() {
+        let text =
+            "crc16 12288 1 ext4, Live 0x0000000000000000\njbd2 204800 1 ext4, Live 0x0000000000000000\n";
+        assert_eq!(names(text), HashSet::from(["crc16".into(), "jbd2".into()]));
+        assert!(names("").is_empty());
+    }
 }
