@@ -4,6 +4,7 @@
 //! want `/dev` and `/sys`, STATE its disk's driver, the configuration STATE, the network the configuration, the clock the
 //! network, and the child, whose TLS wants a clock, all of them.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -164,10 +165,16 @@ fn mount(notices: &mut Vec<String>) -> ((), String) {
     ((), "the kernel's file systems".to_owned())
 }
 
-/// There are none yet: `/` is what the kernel has just unpacked.
+/// One that is there is left: boot loaders may add archives of others to ours.
 fn link() -> std::io::Result<()> {
     std::fs::create_dir_all("/sbin")?;
-    LINKS.iter().try_for_each(|name| std::os::unix::fs::symlink("/weir", Path::new("/sbin").join(name)))
+    for name in LINKS {
+        match std::os::unix::fs::symlink("/weir", Path::new("/sbin").join(name)) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            made => made?,
+        }
+    }
+    Ok(())
 }
 
 fn load(notices: &mut Vec<String>, teller: &Teller) -> (Devices, String) {
