@@ -6,6 +6,7 @@
 
 use std::io::ErrorKind;
 use std::path::Path;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
 use rustix::mount::MountFlags;
@@ -188,16 +189,15 @@ fn load(notices: &mut Vec<String>, teller: &Teller) -> (Devices, String) {
     let mut loader = Loader::open();
     // The kernel would ask for it when STATE is mounted. It is nearly half of the work, and here it is done while the
     // drivers wait for their devices.
-    let (done, ext4) = std::sync::mpsc::channel();
     let mut beside = loader.beside();
-    threads::start("ext4", move || {
+    let ext4 = threads::start("ext4", move || {
         beside.load("ext4");
-        let _ = done.send(beside);
+        beside
     });
     let looked = coldplug(&mut loader, uevents.as_ref());
-    match ext4.recv() {
-        Ok(beside) => loader = loader.joined_by(beside),
-        Err(_) => loader.load("ext4"),
+    match ext4.map(JoinHandle::join) {
+        Some(Ok(beside)) => loader = loader.joined_by(beside),
+        Some(Err(_)) | None => loader.load("ext4"),
     }
     notices.extend(loader.take_faults());
     let text = format!("{} loaded for {} devices", loader.loaded(), looked.devices);
