@@ -68,12 +68,22 @@ pub enum Nic {
     Tulip,
     /// VMware's "flexible" adapter.
     Pcnet,
+    /// An Intel 82576 as hosts pass it through.
+    Igb,
 }
 
 impl Nic {
     /// All that QEMU has of those that hypervisors offer.
-    pub const ALL: [Self; 7] =
-        [Self::Virtio, Self::Vmxnet3, Self::E1000, Self::E1000e, Self::Rtl8139, Self::Tulip, Self::Pcnet];
+    pub const ALL: [Self; 8] = [
+        Self::Virtio,
+        Self::Vmxnet3,
+        Self::E1000,
+        Self::E1000e,
+        Self::Rtl8139,
+        Self::Tulip,
+        Self::Pcnet,
+        Self::Igb,
+    ];
 
     /// QEMU's name for it.
     pub(crate) fn device(self) -> &'static str {
@@ -85,6 +95,7 @@ impl Nic {
             Self::Rtl8139 => "rtl8139",
             Self::Tulip => "tulip",
             Self::Pcnet => "pcnet",
+            Self::Igb => "igb",
         }
     }
 
@@ -98,6 +109,7 @@ impl Nic {
             Self::Rtl8139 => "8139cp",
             Self::Tulip => "tulip",
             Self::Pcnet => "pcnet32",
+            Self::Igb => "igb",
         }
     }
 }
