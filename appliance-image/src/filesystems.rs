@@ -60,7 +60,7 @@ impl Maker<'_> {
         self.ext4(&SLOT_A, "slot", SLOT_UUID, &["-O", features, "-b", "4096", "-N", "64"], contents)
     }
 
-    /// An empty STATE. It can grow to 1024 times its size, when its owner gives the disk more room.
+    /// An empty STATE. resize2fs can make it up to 1024 times as large; nothing on board does.
     pub(crate) fn state(&self) -> anyhow::Result<PathBuf> {
         self.ext4(&STATE, "state", STATE_UUID, &["-b", "4096", "-N", "4096", "-J", "size=8"], &[])
     }

@@ -83,8 +83,8 @@ pub(crate) const SLOT_B: Partition = Partition {
     start: 186,
     size: 120,
 };
-/// What the owner and the appliance write. The last one, so that it grows with the disk; what stays free behind it is
-/// for the table's copy at the end of the disk.
+/// What the owner and the appliance write. The last one, so that its owner can make it larger, on another machine; the
+/// appliance does not. What stays free behind it is for the table's copy at the end of the disk.
 pub(crate) const STATE: Partition = Partition {
     name: "STATE",
     kind: LINUX_DATA,
