@@ -6,7 +6,6 @@
 
 use std::io::ErrorKind;
 use std::path::Path;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
 use rustix::mount::MountFlags;
@@ -159,7 +158,9 @@ fn mount(notices: &mut Vec<String>) -> ((), String) {
     console::open();
     logging::start();
     power::set_panic_hook();
-    notices.extend(link().err().map(|error| format!("no links to us in /sbin: {error}")));
+    if let Err(error) = link() {
+        notices.push(format!("no links to us in /sbin: {error}"));
+    }
     if let Err(error) = std::fs::create_dir_all(status::FOLDER) {
         notices.push(format!("{} is not there: {error}", status::FOLDER));
     }
@@ -195,9 +196,9 @@ fn load(notices: &mut Vec<String>, teller: &Teller) -> (Devices, String) {
         beside
     });
     let looked = coldplug(&mut loader, uevents.as_ref());
-    match ext4.map(JoinHandle::join) {
-        Some(Ok(beside)) => loader = loader.joined_by(beside),
-        Some(Err(_)) | None => loader.load("ext4"),
+    match ext4.and_then(|thread| thread.join().ok()) {
+        Some(beside) => loader = loader.joined_by(beside),
+        None => loader.load("ext4"),
     }
     notices.extend(loader.take_faults());
     let text = format!("{} loaded for {} devices", loader.loaded(), looked.devices);

@@ -5,7 +5,8 @@ use std::thread::{Builder, JoinHandle};
 /// Enough for every thread of ours; the default of 2 MiB would be paid only where touched, yet counts as committed.
 const STACK_BYTES: usize = 256 << 10;
 
-/// Starts a thread named `weir-NAME`, whose result can be waited for. None where there is no memory for it: its job is not done, the boot goes on.
+/// Starts a thread named `weir-NAME`, whose result can be waited for. None where there is no memory for it: its job is
+/// not done, the boot goes on.
 pub(crate) fn start<F, T>(name: &str, job: F) -> Option<JoinHandle<T>>
 where
     F: FnOnce() -> T + Send + 'static,

@@ -86,7 +86,7 @@ impl Loader {
         }
     }
 
-    /// The modules that were loaded, in no order.
+    /// How many modules the kernel has, as far as this one knows.
     pub(crate) fn loaded(&self) -> usize {
         self.loaded.len()
     }
