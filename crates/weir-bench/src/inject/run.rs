@@ -1,7 +1,7 @@
 //! A run from its first check to its outcome: what is refused, the target tried, the threads started, what they tell
 //! put together second by second.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -102,10 +102,7 @@ fn threads(options: &Options) -> Result<usize, InjectError> {
 /// What the threads have told.
 struct Sums<'a> {
     shared: &'a Shared,
-    /// Seconds of which not all threads have told.
-    open: BTreeMap<Tick, OpenSecond>,
-    /// Threads that have ended.
-    ended: usize,
+    open: OpenSeconds,
     seconds: Vec<Second>,
     measured: Tally,
     total: Tally,
@@ -116,10 +113,38 @@ struct Sums<'a> {
     origin: OriginSeen,
 }
 
+/// Seconds of which not all threads have told.
+#[derive(Default)]
+struct OpenSeconds {
+    seconds: BTreeMap<Tick, OpenSecond>,
+    /// The threads that have ended, and tell nothing more.
+    ended: BTreeSet<usize>,
+}
+
 struct OpenSecond {
-    told: usize,
+    /// The threads that have told of it.
+    told: BTreeSet<usize>,
     at: Duration,
     tally: Tally,
+}
+
+impl OpenSeconds {
+    /// Takes what a thread tells, of so many; returns what is over with it.
+    fn take(&mut self, report: &Report, threads: usize) -> Vec<(Tick, OpenSecond)> {
+        if report.is_last {
+            self.ended.insert(report.thread);
+        }
+        if let Some(tick) = report.tick {
+            let new = || OpenSecond { told: BTreeSet::new(), at: Duration::ZERO, tally: Tally::new() };
+            let second = self.seconds.entry(tick).or_insert_with(new);
+            second.told.insert(report.thread);
+            second.at = second.at.max(report.at.min(tick.end));
+            second.tally.add(&report.tally);
+        }
+        let ended = &self.ended;
+        let is_over = |second: &OpenSecond| second.told.union(ended).count() >= threads;
+        self.seconds.extract_if(.., |_, second| is_over(second)).collect()
+    }
 }
 
 /// The origin's counters around the measured time.
@@ -133,8 +158,7 @@ impl<'a> Sums<'a> {
     fn new(shared: &'a Shared, before: Option<Stats>) -> Self {
         Self {
             shared,
-            open: BTreeMap::new(),
-            ended: 0,
+            open: OpenSeconds::default(),
             seconds: Vec::new(),
             measured: Tally::new(),
             total: Tally::new(),
@@ -163,9 +187,9 @@ impl<'a> Sums<'a> {
             }
             self.look_at_the_origin()?;
         }
-        let left: Vec<Tick> = self.open.keys().copied().collect();
-        for tick in left {
-            self.close(tick, progress);
+        // Of these a thread that panicked has told nothing.
+        for (tick, second) in std::mem::take(&mut self.open.seconds) {
+            self.close(tick, &second, progress);
         }
         if self.origin.after.is_none() {
             self.origin.after = origin::ask(&self.shared.options)?;
@@ -175,40 +199,22 @@ impl<'a> Sums<'a> {
 
     fn take(&mut self, report: &Report, progress: &mut dyn Progress) {
         self.total.add(&report.tally);
-        if report.is_last {
-            self.ended += 1;
-        }
         if report.phase() == Phase::Measured {
             self.measured.add(&report.tally);
             let account = self.accounts.entry(report.thread).or_default();
             account.run_ns += report.account.run_ns;
             account.wait_ns += report.account.wait_ns;
         }
-        if let Some(tick) = report.tick {
-            let at = report.at.min(tick.end);
-            if tick.phase == Phase::Measured {
-                self.measured_until = self.measured_until.max(at);
-            }
-            let second =
-                self.open.entry(tick).or_insert_with(|| OpenSecond { told: 0, at, tally: Tally::new() });
-            second.told += 1;
-            second.at = second.at.max(at);
-            second.tally.add(&report.tally);
+        if let Some(tick) = report.tick.filter(|tick| tick.phase == Phase::Measured) {
+            self.measured_until = self.measured_until.max(report.at.min(tick.end));
         }
-        // One whose end was told by as many as there are now is over.
-        let over: Vec<Tick> = self
-            .open
-            .iter()
-            .filter(|(_, second)| second.told + self.ended >= self.shared.threads)
-            .map(|(tick, _)| *tick)
-            .collect();
-        for tick in over {
-            self.close(tick, progress);
+        for (tick, second) in self.open.take(report, self.shared.threads) {
+            self.close(tick, &second, progress);
         }
     }
 
-    fn close(&mut self, tick: Tick, progress: &mut dyn Progress) {
-        let Some(OpenSecond { at, tally, .. }) = self.open.remove(&tick) else { return };
+    fn close(&mut self, tick: Tick, second: &OpenSecond, progress: &mut dyn Progress) {
+        let OpenSecond { at, tally, .. } = second;
         let latency = tally.latency();
         let second = Second {
             phase: tick.phase,
@@ -289,5 +295,47 @@ impl<'a> Sums<'a> {
             waiting: share(wait) / threads as f64,
             us_per_response: run as f64 / 1e3 / measured.responses.max(1) as f64,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_is_over_once_and_when_every_thread_has_told_of_it_or_ended() {
+        let mut open = OpenSeconds::default();
+        let tick = |number: u64| Tick {
+            start: Duration::from_secs(number),
+            end: Duration::from_secs(number + 1),
+            phase: Phase::Measured,
+        };
+        let mut take = |thread: usize, number: Option<u64>| {
+            let mut tally = Tally::new();
+            tally.counts.requests = 1;
+            let report = Report {
+                thread,
+                tick: number.map(tick),
+                at: Duration::from_millis(500 + 1000 * number.unwrap_or(9)),
+                tally,
+                account: Account::default(),
+                is_last: number.is_none(),
+            };
+            let over = open.take(&report, 3);
+            over.into_iter()
+                .map(|(tick, second)| {
+                    assert_eq!(second.at, tick.start + Duration::from_millis(500));
+                    (tick.start.as_secs(), second.tally.counts.requests)
+                })
+                .collect::<Vec<_>>()
+        };
+        assert_eq!((take(0, Some(0)), take(1, Some(0))), (vec![], vec![]));
+        // One that has told of a second and ended still counts as one.
+        assert_eq!(take(0, None), []);
+        assert_eq!(take(1, Some(1)), []);
+        assert_eq!(take(2, Some(0)), [(0, 3)]);
+        assert_eq!(take(2, None), [(1, 1)]);
+        assert_eq!(take(1, Some(2)), [(2, 1)]);
+        assert_eq!(take(1, None), []);
     }
 }
