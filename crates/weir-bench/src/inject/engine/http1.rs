@@ -4,6 +4,10 @@
 //! connection, one write, one watch, one read and the end of it. So the first write is tried before the connection is
 //! known to be there, the target's FIN is taken from the event that comes with the answer, and bodies are thrown away
 //! by the kernel. Nothing is allocated for a request but what a socket is.
+//!
+//! All answers that one wait brings are taken before any of the next requests goes. Sending costs most of a request's
+//! time, the target's end of loopback included, and an answer that waited behind the requests of others would count as
+//! that much later; one kind of work at a time also keeps the kernel's code for it in the processor's caches.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -59,6 +63,7 @@ pub(super) fn work(shared: &Shared, thread: usize, pulse: Pulse) -> io::Result<(
         caution: 0,
         is_open: true,
         paused: 0,
+        turns: Vec::new(),
         memo: Memo::default(),
         room: vec![0; ROOM_BYTES],
         skip_room: vec![0; SKIP_BYTES],
@@ -88,6 +93,8 @@ struct Crowd<'a> {
     is_open: bool,
     /// How many users pause.
     paused: usize,
+    /// Whose turn has ended since the last wait, and how.
+    turns: Vec<(usize, Turn)>,
     memo: Memo,
     room: Vec<u8>,
     skip_room: Vec<u8>,
@@ -102,8 +109,8 @@ impl Crowd<'_> {
             self.started = self.users.len();
             self.free.extend((0..self.users.len()).rev().filter_map(|at| u32::try_from(at).ok()));
         }
+        let mut now = Instant::now();
         loop {
-            let mut now = Instant::now();
             self.open_or_close(now);
             if self.is_open {
                 self.begin_due(now);
@@ -114,13 +121,11 @@ impl Crowd<'_> {
             for at in 0..count {
                 let ready = self.poller.ready(at);
                 if ready.token != ALARM {
-                    now = Instant::now();
-                    self.notify(ready, now);
+                    self.notify(ready, Instant::now());
                 }
             }
-            if count == 0 {
-                now = Instant::now();
-            }
+            self.go_on();
+            now = Instant::now();
             if now >= self.look {
                 self.look_around(now);
                 self.look = now + self.look_every;
@@ -195,7 +200,7 @@ impl Crowd<'_> {
         }
     }
 
-    /// Somebody can go on.
+    /// Somebody can go on: takes what came, and leaves the rest for when all have.
     fn notify(&mut self, ready: Ready, now: Instant) {
         let (at, age) = ((ready.token & u64::from(u32::MAX)) as usize, (ready.token >> 32) as u32);
         let Some(user) = self.users.get_mut(at).filter(|user| user.age == age && user.link.is_some()) else {
@@ -208,8 +213,19 @@ impl Crowd<'_> {
             user.hang_up();
             return;
         }
-        let turn = self.step(at, now);
-        self.go(at, turn, now);
+        match self.step(at, now) {
+            Turn::Wait => {}
+            turn @ (Turn::WaitToWrite | Turn::Pause | Turn::Free) => self.turns.push((at, turn)),
+        }
+    }
+
+    /// Goes on with all whose turn ended in what they took.
+    fn go_on(&mut self) {
+        let mut turns = std::mem::take(&mut self.turns);
+        for (at, turn) in turns.drain(..) {
+            self.go(at, turn, Instant::now());
+        }
+        self.turns = turns;
     }
 
     /// Goes on from the end of a turn: to the next request where one is over, until there is something to wait for.
