@@ -189,7 +189,7 @@ impl<'a> Sums<'a> {
         }
         // Of these a thread that panicked has told nothing.
         for (tick, second) in std::mem::take(&mut self.open.seconds) {
-            self.close(tick, &second, progress);
+            self.close(tick, second, progress);
         }
         if self.origin.after.is_none() {
             self.origin.after = origin::ask(&self.shared.options)?;
@@ -205,15 +205,12 @@ impl<'a> Sums<'a> {
             account.run_ns += report.account.run_ns;
             account.wait_ns += report.account.wait_ns;
         }
-        if let Some(tick) = report.tick.filter(|tick| tick.phase == Phase::Measured) {
-            self.measured_until = self.measured_until.max(report.at.min(tick.end));
-        }
         for (tick, second) in self.open.take(report, self.shared.threads) {
-            self.close(tick, &second, progress);
+            self.close(tick, second, progress);
         }
     }
 
-    fn close(&mut self, tick: Tick, second: &OpenSecond, progress: &mut dyn Progress) {
+    fn close(&mut self, tick: Tick, second: OpenSecond, progress: &mut dyn Progress) {
         let OpenSecond { at, tally, .. } = second;
         let latency = tally.latency();
         let second = Second {
@@ -227,6 +224,7 @@ impl<'a> Sums<'a> {
         };
         progress.second(&second);
         if tick.phase == Phase::Measured {
+            self.measured_until = self.measured_until.max(at);
             self.seconds.push(second);
         }
     }
